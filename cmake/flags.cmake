@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+# One set of flags for every target. Each warning is here because it finds mistakes in code like ours.
+add_library(sluice_flags INTERFACE)
+target_compile_definitions(sluice_flags INTERFACE _GNU_SOURCE SLUICE_VERSION="${PROJECT_VERSION}")
+target_compile_options(
+  sluice_flags
+  INTERFACE -Wall
+            -Wextra
+            -Wpedantic
+            -Wshadow
+            -Wconversion
+            -Wsign-conversion # sizes from outside meet signed library types everywhere
+            -Wstrict-prototypes
+            -Wmissing-prototypes # what is not in a header is static
+            -Wold-style-definition
+            -Wpointer-arith
+            -Wcast-qual
+            -Wwrite-strings
+            -Wundef
+            -Wvla # no stack sized by input
+            -Wformat=2
+            -Wswitch-enum
+            -Wnull-dereference
+            -Wimplicit-fallthrough
+            -fno-common
+            -fstack-protector-strong
+            $<$<BOOL:${SLUICE_WERROR}>:-Werror>)
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(sluice_flags INTERFACE -Wlogical-op -Wduplicated-cond -Wduplicated-branches)
+endif()
+
+if(SLUICE_SANITIZE)
+  target_compile_options(sluice_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all
+                                                -fno-omit-frame-pointer)
+  target_link_options(sluice_flags INTERFACE -fsanitize=address,undefined)
+elseif(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
+  target_compile_options(sluice_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fPIE -fcf-protection)
+  target_link_options(sluice_flags INTERFACE -pie -Wl,-z,relro,-z,now,-z,noexecstack)
+endif()

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Time: UTC for what is written down, monotonic for durations. One type, one unit each. */
+#ifndef SLUICE_BASE_CLOCK_H
+#define SLUICE_BASE_CLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Milliseconds and microseconds since an arbitrary start; never goes back, stops for nothing but a stopped machine. */
+int64_t clock_mono_ms(void);
+int64_t clock_mono_us(void);
+
+/* Microseconds and milliseconds since 1970-01-01T00:00:00Z. */
+int64_t clock_utc_us(void);
+int64_t clock_utc_ms(void);
+
+/* RFC 3339, e.g. 2026-11-22T20:37:20.123456Z (27 characters). out must hold CLOCK_RFC3339_MAX bytes. */
+#define CLOCK_RFC3339_MAX 32
+void clock_rfc3339(int64_t utc_us, char out[CLOCK_RFC3339_MAX]);
+
+/* Sleeps at least ms milliseconds unless a signal comes. */
+void clock_sleep_ms(int64_t ms);
+
+/*
+ * Exponential backoff with full jitter between base_ms and max_ms.
+ * attempt counts from 0. Thread: any (own random state per thread).
+ */
+int64_t clock_backoff_ms(int attempt, int64_t base_ms, int64_t max_ms);
+
+/* A random 64-bit number for jitter and names, not for secrets. */
+uint64_t clock_random(void);
+
+#endif

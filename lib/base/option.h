@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Options: one table per component, and one row feeds environment, file, flag, help, `sluice config`
+ * and docs/CONFIGURATION.md.
+ *
+ *     row "relay.batch.max"  ->  environment SLUICE_RELAY_BATCH_MAX
+ *                                file        relay.batch.max = 5000
+ *                                flag        --relay.batch.max=5000  (or --relay.batch.max 5000)
+ *
+ * Precedence: flag > environment > file > default. Unknown keys are errors, wherever they come from
+ * (environment: only names that start with SLUICE_; SLUICE_DEV_* and SLUICE_TEST_* belong to the scripts).
+ * Keys that start with "kafka." and are in no table go to librdkafka untouched; from the environment
+ * SLUICE_KAFKA_SASL_USERNAME becomes kafka.sasl.username.
+ */
+#ifndef SLUICE_BASE_OPTION_H
+#define SLUICE_BASE_OPTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum option_type {
+    OPTION_STRING,
+    OPTION_INT,   /* plain decimal integer; no 1e6, no suffix */
+    OPTION_BOOL,  /* true | false */
+    OPTION_CHOICE /* one of choices */
+};
+
+struct option {
+    const char *name;    /* lower case, dots */
+    enum option_type type;
+    const char *value;   /* default, as text; "" = unset */
+    int64_t min, max;    /* OPTION_INT: value; OPTION_STRING: max = longest length in bytes (0 = 4096) */
+    const char *choices; /* OPTION_CHOICE: "a|b|c" */
+    bool secret;         /* masked wherever it is shown */
+    const char *env;     /* another environment name instead of SLUICE_..., e.g. "DATABASE_URL"; else NULL */
+    const char *help;    /* one sentence; units included */
+};
+
+struct option_table {
+    const char *component; /* "relay" */
+    const char *help;      /* one sentence */
+    const struct option *rows;
+    size_t n_rows;
+};
+
+struct config; /* effective values; constant after loading; passed down, never global */
+
+/* Keeps pointers to the tables (static). */
+struct config *config_create(const struct option_table *const *tables, size_t n_tables) MUST_USE;
+struct config *config_free(struct config *cfg); /* accepts NULL, returns NULL */
+void config_freep(struct config **cfg);
+
+/* Each names the key, the source and what was expected in *err (RC_FATAL; the command exits 78 for these). */
+enum rc config_load_file(struct config *cfg, const char *path, struct err *err) MUST_USE;
+enum rc config_load_env(struct config *cfg, char **envp, struct err *err) MUST_USE;
+enum rc config_set_flag(struct config *cfg, const char *name, const char *value, struct err *err) MUST_USE;
+
+/* The name must be in a table (asserted). Strings belong to cfg; "" when unset. */
+const char *config_str(const struct config *cfg, const char *name);
+int64_t config_int(const struct config *cfg, const char *name);
+bool config_bool(const struct config *cfg, const char *name);
+/* Where the value came from: "default", "file PATH:LINE", "environment NAME", "flag". */
+const char *config_source(const struct config *cfg, const char *name);
+
+/* Calls fn for each pass-through key (without the "kafka." prefix), in name order. */
+typedef enum rc (*config_pass_fn)(const char *key, const char *value, void *opaque, struct err *err);
+enum rc config_each_passthrough(const struct config *cfg, config_pass_fn fn, void *opaque, struct err *err) MUST_USE;
+
+void config_print(const struct config *cfg, bool json, struct buf *out);                 /* effective values, secrets masked */
+void option_tables_markdown(const struct option_table *const *tables, size_t n, struct buf *out); /* CONFIGURATION.md */
+void option_table_help(const struct option_table *table, struct buf *out);               /* for --help */
+
+#endif
