@@ -23,9 +23,9 @@ struct buf {
     bool overflow;
 };
 
-void buf_init(struct buf *b, size_t max_bytes);
-void buf_done(struct buf *b);  /* frees; the buffer may be initialised again */
-void buf_clear(struct buf *b); /* length 0, memory kept, overflow forgotten */
+void buf_init(struct buf *b, size_t max_bytes); /* max_bytes 0 takes nothing at all */
+void buf_done(struct buf *b);                   /* frees; the buffer may be initialised again */
+void buf_clear(struct buf *b);                  /* length 0, memory kept, overflow forgotten */
 
 bool buf_add(struct buf *b, const void *bytes, size_t n); /* false = over the ceiling */
 bool buf_puts(struct buf *b, const char *s);
@@ -33,6 +33,9 @@ bool buf_putc(struct buf *b, char c);
 bool buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* s as a quoted JSON string; invalid UTF-8 becomes U+FFFD. */
 bool buf_json_string(struct buf *b, const char *s, size_t n);
+
+/* Length of the well-formed UTF-8 sequence at the start of s: 1 to 4, or 0 when there is none (RFC 3629). */
+size_t utf8_sequence(const char *s, size_t n);
 
 /* The content, NUL-terminated, "" when empty. Belongs to the buffer. */
 const char *buf_str(const struct buf *b);

@@ -23,7 +23,7 @@ void clock_sleep_ms(int64_t ms);
 
 /*
  * Exponential backoff with full jitter between base_ms and max_ms.
- * attempt counts from 0. Thread: any (own random state per thread).
+ * attempt counts from 0: the first wait is at most twice base_ms. Thread: any.
  */
 int64_t clock_backoff_ms(int attempt, int64_t base_ms, int64_t max_ms);
 

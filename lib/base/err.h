@@ -35,7 +35,8 @@ struct err {
     char text[ERR_TEXT_MAX]; /* one line, no secrets, no trailing newline */
 };
 
-/* Fills *err (may be NULL) and returns rc. Text longer than ERR_TEXT_MAX - 1 is cut; control characters become spaces. */
+/* Fills *err (may be NULL) and returns rc. Text longer than ERR_TEXT_MAX - 1 is cut; control characters become spaces.
+ */
 enum rc err_set(struct err *err, enum rc rc, const char *file, int line, const char *fmt, ...) PRINTF_LIKE(5, 6);
 enum rc err_setv(struct err *err, enum rc rc, const char *file, int line, const char *fmt, va_list ap)
     PRINTF_LIKE(5, 0);
@@ -55,12 +56,12 @@ static inline void rc_ignore(enum rc rc)
     (void)rc;
 }
 
-#define TRY(call)                                                                                                      \
-    do {                                                                                                               \
-        enum rc try_rc_ = (call);                                                                                      \
-        if (try_rc_ != RC_OK) {                                                                                        \
-            return try_rc_;                                                                                            \
-        }                                                                                                              \
+#define TRY(call)                 \
+    do {                          \
+        enum rc try_rc_ = (call); \
+        if (try_rc_ != RC_OK) {   \
+            return try_rc_;       \
+        }                         \
     } while (0)
 
 #define FAIL(err, rc, ...) return err_set((err), (rc), __FILE__, __LINE__, __VA_ARGS__)

@@ -29,17 +29,14 @@ struct log_kv {
     const struct err *err;
 };
 
-static inline struct log_kv KV_S(const char *key, const char *value)
-{
+static inline struct log_kv KV_S(const char *key, const char *value) {
     return (struct log_kv){.key = key, .type = LOG_KV_STR, .str = value};
-}
-static inline struct log_kv KV_I(const char *key, int64_t value)
-{
+} static inline struct log_kv KV_I(const char *key, int64_t value) {
     return (struct log_kv){.key = key, .type = LOG_KV_INT, .num = value};
 }
 /* Prints reaction=, code= (when there is one) and error=. */
-static inline struct log_kv KV_ERR(const struct err *err)
-{
+static inline struct log_kv
+KV_ERR(const struct err *err) {
     return (struct log_kv){.key = "error", .type = LOG_KV_ERR, .err = err};
 }
 #define KV_END ((struct log_kv){0})

@@ -28,11 +28,14 @@ void freep(void *pointer_to_pointer);
 
 /*
  * Arena: memory of one batch. Nothing in it is freed singly; reset makes all of it reusable and keeps
- * the first chunks up to keep_bytes.
+ * ordinary chunks up to ARENA_KEEP_BYTES, so that batches of a usual size allocate nothing.
  */
+#define ARENA_KEEP_BYTES ((size_t)4 << 20)
+
 struct arena_chunk;
 struct arena {
-    struct arena_chunk *head; /* newest chunk, NULL when empty */
+    struct arena_chunk *head;  /* newest chunk, NULL when empty */
+    struct arena_chunk *spare; /* ordinary chunks kept by reset */
     size_t chunk_bytes;
     size_t used_bytes; /* given out since the last reset */
 };
@@ -41,7 +44,7 @@ struct arena {
 void arena_init(struct arena *a, size_t chunk_bytes);
 /* size bytes aligned for any type, uninitialised, never NULL. */
 void *arena_alloc(struct arena *a, size_t size) MUST_USE;
-/* A copy of n bytes of s with a NUL behind it. */
+/* A copy of n bytes of s with a NUL behind it; s may be NULL when n is 0. */
 char *arena_strndup(struct arena *a, const char *s, size_t n) MUST_USE;
 void arena_reset(struct arena *a);
 void arena_done(struct arena *a);

@@ -30,7 +30,7 @@ enum option_type {
 };
 
 struct option {
-    const char *name;    /* lower case, dots */
+    const char *name; /* lower case, dots */
     enum option_type type;
     const char *value;   /* default, as text; "" = unset */
     int64_t min, max;    /* OPTION_INT: value; OPTION_STRING: max = longest length in bytes (0 = 4096) */
@@ -70,8 +70,8 @@ const char *config_source(const struct config *cfg, const char *name);
 typedef enum rc (*config_pass_fn)(const char *key, const char *value, void *opaque, struct err *err);
 enum rc config_each_passthrough(const struct config *cfg, config_pass_fn fn, void *opaque, struct err *err) MUST_USE;
 
-void config_print(const struct config *cfg, bool json, struct buf *out);                 /* effective values, secrets masked */
+void config_print(const struct config *cfg, bool json, struct buf *out); /* effective values, secrets masked */
 void option_tables_markdown(const struct option_table *const *tables, size_t n, struct buf *out); /* CONFIGURATION.md */
-void option_table_help(const struct option_table *table, struct buf *out);               /* for --help */
+void option_table_help(const struct option_table *table, struct buf *out);                        /* for --help */
 
 #endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Time in one unit per name, waiting, and jitter. */
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+static int64_t now_us(clockid_t id)
+{
+    struct timespec ts;
+    (void)clock_gettime(id, &ts); /* cannot fail for these clocks */
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t clock_mono_us(void)
+{
+    return now_us(CLOCK_MONOTONIC);
+}
+
+int64_t clock_mono_ms(void)
+{
+    return clock_mono_us() / 1000;
+}
+
+int64_t clock_utc_us(void)
+{
+    return now_us(CLOCK_REALTIME);
+}
+
+int64_t clock_utc_ms(void)
+{
+    return clock_utc_us() / 1000;
+}
+
+void clock_rfc3339(int64_t utc_us, char out[CLOCK_RFC3339_MAX])
+{
+    int64_t micros = utc_us % 1000000;
+    time_t seconds = (time_t)(utc_us / 1000000);
+    if (micros < 0) { /* before 1970 the division rounds the wrong way */
+        micros += 1000000;
+        seconds--;
+    }
+    struct tm tm = {0};
+    (void)gmtime_r(&seconds, &tm); /* an int64 of microseconds stays within the years that struct tm holds */
+    size_t n = strftime(out, CLOCK_RFC3339_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+    (void)snprintf(out + n, CLOCK_RFC3339_MAX - n, ".%06uZ", (unsigned)micros % 1000000U);
+}
+
+void clock_sleep_ms(int64_t ms)
+{
+    if (ms <= 0) {
+        return;
+    }
+    struct timespec ts = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000L};
+    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
+}
+
+/* Without a state of our own there is nothing that two processes could share after fork(). */
+uint64_t clock_random(void)
+{
+    uint64_t r = 0;
+    if (getrandom(&r, sizeof r, 0) != (ssize_t)sizeof r) {
+        abort(); /* not possible for 8 bytes on a kernel that has the call */
+    }
+    return r;
+}
+
+int64_t clock_backoff_ms(int attempt, int64_t base_ms, int64_t max_ms)
+{
+    int64_t floor_ms = base_ms > 0 ? base_ms : 1;
+    int64_t ceiling_ms = floor_ms;
+    for (int i = -1; i < attempt && ceiling_ms < max_ms; i++) {
+        ceiling_ms = ceiling_ms > max_ms / 2 ? max_ms : ceiling_ms * 2;
+    }
+    if (ceiling_ms <= floor_ms) {
+        return floor_ms;
+    }
+    return floor_ms + (int64_t)(clock_random() % (uint64_t)(ceiling_ms - floor_ms + 1));
+}
