@@ -24,9 +24,9 @@
 struct role_ctx;
 
 struct role {
-    const char *name;    /* "relay" */
-    const char *help;    /* one line */
-    uint16_t http_port;  /* default port of /livez /readyz /metrics; the next free one is taken when it is in use */
+    const char *name;   /* "relay" */
+    const char *help;   /* one line */
+    uint16_t http_port; /* default port of /livez /readyz /metrics; the next free one is taken when it is in use */
     const struct option_table *options;
     enum rc (*run)(struct role_ctx *ctx, struct err *err);
 };
@@ -42,7 +42,8 @@ bool role_stopping(const struct role_ctx *ctx);
 int role_stop_fd(const struct role_ctx *ctx); /* readable for ever once stopping; for poll() */
 /* Waits up to ms milliseconds; returns early and true when stopping. */
 bool role_wait_ms(const struct role_ctx *ctx, int64_t ms);
-/* The role itself asks for the end (used by a thread that failed); the first error given is what the process reports. */
+/* The role itself asks for the end (used by a thread that failed); the first error given is what the process reports.
+ */
 void role_stop(struct role_ctx *ctx, const struct err *why);
 
 /*

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands, by family; each family is one file. Their rows stand in tree.c. */
+#ifndef SLUICE_CLI_COMMANDS_H
+#define SLUICE_CLI_COMMANDS_H
+
+#include "command.h"
+
+extern const struct command ROOT_COMMAND; /* tree.c */
+
+int cmd_version(const struct cli *cli);  /* about.c */
+int cmd_topology(const struct cli *cli); /* about.c; --mermaid */
+
+int cmd_config(const struct cli *cli);       /* config.c */
+int cmd_config_check(const struct cli *cli); /* config.c */
+int cmd_config_docs(const struct cli *cli);  /* config.c */
+
+int cmd_run(const struct cli *cli);    /* run.c; ROLE... */
+int cmd_health(const struct cli *cli); /* run.c; ROLE */
+
+int cmd_migrate(const struct cli *cli); /* migrate.c; --print, --print-role */
+
+int cmd_topics_diff(const struct cli *cli); /* topics.c; also the bare `sluice topics` */
+int cmd_topics_apply(const struct cli *cli);
+int cmd_topics_acl(const struct cli *cli);
+
+int cmd_status(const struct cli *cli); /* status.c */
+
+int cmd_tail(const struct cli *cli);   /* tail.c; TOPIC, --from, --until, --partition, --count, --key, --follow */
+int cmd_encode(const struct cli *cli); /* codec.c; SCHEMA, JSON lines on stdin */
+int cmd_decode(const struct cli *cli); /* codec.c; framed values on stdin */
+
+#endif
