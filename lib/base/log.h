@@ -18,6 +18,10 @@
 
 #include "base/err.h"
 
+#define LOG_BURST 10
+#define LOG_WINDOW_MS 10000
+#define LOG_LINE_MAX 4096 /* bytes with the newline; longer values are cut, so that a line is one write(2) */
+
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 /* One key=value of a line. Build with the KV_ functions; strings are copied before log_write returns. */

@@ -8,9 +8,12 @@
  *                                flag        --relay.batch.max=5000  (or --relay.batch.max 5000)
  *
  * Precedence: flag > environment > file > default. Unknown keys are errors, wherever they come from
- * (environment: only names that start with SLUICE_; SLUICE_DEV_* and SLUICE_TEST_* belong to the scripts).
- * Keys that start with "kafka." and are in no table go to librdkafka untouched; from the environment
- * SLUICE_KAFKA_SASL_USERNAME becomes kafka.sasl.username.
+ * (environment: only names that start with SLUICE_; SLUICE_DEV_*, SLUICE_TEST_* and the few in config.c belong to
+ * scripts). An empty environment variable counts as not set. Keys that start with "kafka." and are in no table go to
+ * librdkafka untouched; from the environment SLUICE_KAFKA_SASL_USERNAME becomes kafka.sasl.username.
+ *
+ * A secret may also be given as a file that holds it: SLUICE_X_FILE, `x.file = PATH` or --x.file=PATH. One newline at
+ * the file's end is dropped. Secrets are masked wherever values are shown: whole, or in a URL only the password.
  */
 #ifndef SLUICE_BASE_OPTION_H
 #define SLUICE_BASE_OPTION_H
@@ -34,7 +37,7 @@ struct option {
     enum option_type type;
     const char *value;   /* default, as text; "" = unset */
     int64_t min, max;    /* OPTION_INT: value; OPTION_STRING: max = longest length in bytes (0 = 4096) */
-    const char *choices; /* OPTION_CHOICE: "a|b|c" */
+    const char *choices; /* OPTION_CHOICE: "a|b|c"; OPTION_STRING: characters allowed, "a-z0-9._-", NULL = any */
     bool secret;         /* masked wherever it is shown */
     const char *env;     /* another environment name instead of SLUICE_..., e.g. "DATABASE_URL"; else NULL */
     const char *help;    /* one sentence; units included */
@@ -47,9 +50,24 @@ struct option_table {
     size_t n_rows;
 };
 
+#define OPTION_STRING_MAX 4096            /* bytes, where a row says 0 */
+#define CONFIG_FILE_BYTES_MAX (1 << 20)   /* a larger file is refused */
+#define CONFIG_LINE_BYTES_MAX (16 * 1024) /* a longer line is refused */
+#define CONFIG_SECRET_BYTES_MAX (64 * 1024)
+#define CONFIG_PASSTHROUGH_MAX 200 /* kafka.* keys */
+
+/* RC_FATAL with `"1e6" is not a whole number; expected 1..100000`. The value of a secret is not shown. */
+enum rc option_check(const struct option *opt, const char *value, struct err *err) MUST_USE;
+/* The name in the environment: opt->env, or SLUICE_RELAY_BATCH_MAX; cut to out_size. Returns out. */
+const char *option_env(const struct option *opt, char *out, size_t out_size);
+/* A plain decimal number in min..max; nothing else around it. */
+bool option_parse_int(const char *text, int64_t min, int64_t max, int64_t *out_value);
+/* Value as it may be shown: whole secrets as ***, URLs with the password replaced. */
+void option_masked(bool secret, const char *value, struct buf *out);
+
 struct config; /* effective values; constant after loading; passed down, never global */
 
-/* Keeps pointers to the tables (static). */
+/* Keeps pointers to the tables (static); the array itself may go. Values are the defaults. */
 struct config *config_create(const struct option_table *const *tables, size_t n_tables) MUST_USE;
 struct config *config_free(struct config *cfg); /* accepts NULL, returns NULL */
 void config_freep(struct config **cfg);
@@ -63,7 +81,7 @@ enum rc config_set_flag(struct config *cfg, const char *name, const char *value,
 const char *config_str(const struct config *cfg, const char *name);
 int64_t config_int(const struct config *cfg, const char *name);
 bool config_bool(const struct config *cfg, const char *name);
-/* Where the value came from: "default", "file PATH:LINE", "environment NAME", "flag". */
+/* Where the value came from: "default", "file PATH:LINE", "environment NAME", "flag --NAME". */
 const char *config_source(const struct config *cfg, const char *name);
 
 /* Calls fn for each pass-through key (without the "kafka." prefix), in name order. */
