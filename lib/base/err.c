@@ -90,6 +90,11 @@ enum rc err_code(struct err *err, const char *code)
     return err->rc;
 }
 
+bool err_is_config(const struct err *err)
+{
+    return strcmp(err->code, ERR_CONFIG) == 0;
+}
+
 const char *rc_name(enum rc rc)
 {
     switch (rc) {

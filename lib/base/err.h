@@ -12,6 +12,7 @@
 #define SLUICE_BASE_ERR_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 
 #define MUST_USE __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt_at, args_at) __attribute__((format(printf, fmt_at, args_at)))
@@ -25,6 +26,8 @@ enum rc {
 };
 
 #define ERR_TEXT_MAX 512
+/* The code of errors that only a change of the configuration can cure: commands and roles then exit with 78. */
+#define ERR_CONFIG "config"
 #define ERR_CODE_MAX 48
 
 struct err {
@@ -46,6 +49,9 @@ enum rc err_prefix(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Sets the foreign code. Returns err->rc, so that `return err_code(...)` reads well after err_set. */
 enum rc err_code(struct err *err, const char *code);
+
+/* Is this one of the errors that a change of the configuration must cure? */
+bool err_is_config(const struct err *err);
 
 /* "ok", "retry", "reject", "fenced", "fatal"; static. */
 const char *rc_name(enum rc rc);
