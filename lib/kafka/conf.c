@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Builds the configuration of Kafka clients from the options. */
+#include "kafka/conf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+static enum log_level level_of(int syslog_level)
+{
+    if (syslog_level <= 3) {
+        return LOG_ERROR;
+    }
+    if (syslog_level == 4) {
+        return LOG_WARN;
+    }
+    return LOG_DEBUG; /* notices of librdkafka are of no use to an operator */
+}
+
+static void on_log(const rd_kafka_t *rk, int level, const char *fac, const char *text)
+{
+    log_write(level_of(level), "kafka", fac, KV_S("client", rk != NULL ? rd_kafka_name(rk) : ""), KV_S("text", text), KV_END);
+}
+
+static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+{
+    (void)opaque;
+    log_write(LOG_WARN, "kafka", "client error", KV_S("client", rd_kafka_name(rk)),
+              KV_S("code", rd_kafka_err2name((rd_kafka_resp_err_t)code)), KV_S("text", reason), KV_END);
+}
+
+enum rc kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value, struct err *err)
+{
+    char why[256] = "";
+
+    if (rd_kafka_conf_set(conf, key, value, why, sizeof(why)) != RD_KAFKA_CONF_OK) {
+        FAIL(err, RC_FATAL, "option kafka.%s: %s", key, why);
+    }
+    return RC_OK;
+}
+
+static enum rc pass_through(const char *key, const char *value, void *opaque, struct err *err)
+{
+    rd_kafka_conf_t *conf = opaque;
+
+    return kafka_conf_set(conf, key, value, err);
+}
+
+static enum rc set_common(rd_kafka_conf_t *conf, const struct config *cfg, const char *client, struct err *err)
+{
+    static const struct {
+        const char *key;
+        const char *value;
+    } common[] = {
+        {"socket.nagle.disable", "true"}, /* false by default before 2.10: 40 ms stalls */
+        {"socket.timeout.ms", "10000"},
+        {"socket.keepalive.enable", "true"},
+        {"reconnect.backoff.ms", "50"},
+        {"reconnect.backoff.max.ms", "1000"},
+        {"log.connection.close", "false"},
+        {"allow.auto.create.topics", "false"},
+        {"partitioner", "murmur2_random"}, /* as Java clients: one key, one partition, whoever writes */
+    };
+    const char *brokers = config_str(cfg, "kafka.brokers");
+
+    if (brokers[0] == '\0') {
+        FAIL(err, RC_FATAL, "KAFKA_BROKERS is not set; expected HOST:PORT[,HOST:PORT...]");
+    }
+    TRY(kafka_conf_set(conf, "bootstrap.servers", brokers, err));
+    TRY(kafka_conf_set(conf, "client.id", client, err));
+    for (size_t i = 0; i < ARRAY_SIZE(common); i++) {
+        TRY(kafka_conf_set(conf, common[i].key, common[i].value, err));
+    }
+    rd_kafka_conf_set_log_cb(conf, on_log);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    return config_each_passthrough(cfg, pass_through, conf, err);
+}
+
+enum rc kafka_conf_create(const struct config *cfg, const char *client, rd_kafka_conf_t **out_conf, struct err *err)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    enum rc rc = set_common(conf, cfg, client, err);
+
+    if (rc != RC_OK) {
+        rd_kafka_conf_destroy(conf);
+        return rc;
+    }
+    *out_conf = conf;
+    return RC_OK;
+}
+
+enum rc kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **out_rk, struct err *err)
+{
+    char why[256] = "";
+    rd_kafka_t *rk = rd_kafka_new(type, conf, why, sizeof(why));
+
+    if (rk == NULL) {
+        rd_kafka_conf_destroy(conf);
+        FAIL(err, RC_FATAL, "cannot create the Kafka client: %s", why);
+    }
+    *out_rk = rk;
+    return RC_OK;
+}
+
+void kafka_destroy(rd_kafka_t *rk)
+{
+    if (rk != NULL) {
+        rd_kafka_destroy(rk);
+    }
+}
+
+void kafka_destroyp(rd_kafka_t **rk)
+{
+    kafka_destroy(*rk);
+    *rk = NULL;
+}
+
+char *kafka_topic_name(const struct config *cfg, const char *name)
+{
+    return xasprintf("%s%s", config_str(cfg, "topic.prefix"), name);
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The transactional producer: error classes folded into reactions, waits in slices. */
+#include "kafka/producer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "kafka/conf.h"
+#include "kafka/rc.h"
+
+#define TOPIC_CACHE_MAX 256
+#define TOPIC_MISSING_REFRESH_MS 3000
+#define METADATA_TIMEOUT_MS 5000
+
+struct topic_entry {
+    char *name;
+    int partitions;
+    int64_t asked_ms;
+};
+
+struct producer {
+    rd_kafka_t *rk;
+    producer_idle_fn idle;
+    void *opaque;
+    int64_t failed_tag; /* see producer_failed_tag */
+    rd_kafka_resp_err_t failed_why;
+    struct topic_entry topics[TOPIC_CACHE_MAX];
+    size_t n_topics;
+};
+
+/* Registered even though most reports say nothing: without a callback each commit sleeps in steps of 10 ms. */
+static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque)
+{
+    struct producer *p = opaque;
+    int64_t tag = (int64_t)(intptr_t)msg->_private;
+
+    (void)rk;
+    if (msg->err == RD_KAFKA_RESP_ERR_NO_ERROR || msg->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+        msg->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
+        return;
+    }
+    if (p->failed_tag < 0 && kafka_rc(msg->err) == RC_REJECT) {
+        p->failed_tag = tag;
+        p->failed_why = msg->err;
+    }
+}
+
+static enum rc configure(rd_kafka_conf_t *conf, const struct producer_options *opt, struct err *err)
+{
+    char timeout[16];
+    const struct {
+        const char *key;
+        const char *value;
+    } rows[] = {
+        {"transactional.id", opt->transactional_id},
+        {"transaction.timeout.ms", timeout},
+        {"message.timeout.ms", timeout},
+        {"linger.ms", "5"},
+        {"batch.num.messages", "10000"},
+        {"batch.size", "1000000"},
+        {"queue.buffering.max.messages", "100000"},
+        {"queue.buffering.max.kbytes", "65536"},
+        {"compression.type", "lz4"},
+        {"retry.backoff.ms", "20"},
+        /* Our own limit is the topic's; the client's must not be the lower one. */
+        {"message.max.bytes", "16777216"},
+    };
+
+    snprintf(timeout, sizeof(timeout), "%d", opt->transaction_timeout_ms);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        TRY(kafka_conf_set(conf, rows[i].key, rows[i].value, err));
+    }
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    return RC_OK;
+}
+
+enum rc producer_create(const struct config *cfg, const struct producer_options *opt, struct producer **out_producer,
+                        struct err *err)
+{
+    struct producer *p = NULL;
+    rd_kafka_conf_t *conf = NULL;
+    enum rc rc = RC_OK;
+
+    TRY(kafka_conf_create(cfg, opt->client, &conf, err));
+    rc = configure(conf, opt, err);
+    if (rc != RC_OK) {
+        rd_kafka_conf_destroy(conf);
+        return rc;
+    }
+    p = xcalloc(1, sizeof(*p));
+    p->idle = opt->idle;
+    p->opaque = opt->opaque;
+    p->failed_tag = -1;
+    rd_kafka_conf_set_opaque(conf, p);
+    rc = kafka_new(RD_KAFKA_PRODUCER, conf, &p->rk, err);
+    if (rc != RC_OK) {
+        free(p);
+        return rc;
+    }
+    *out_producer = p;
+    return RC_OK;
+}
+
+void producer_destroy(struct producer *p)
+{
+    if (p == NULL) {
+        return;
+    }
+    rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_poll(p->rk, 0);
+    kafka_destroy(p->rk);
+    for (size_t i = 0; i < p->n_topics; i++) {
+        free(p->topics[i].name);
+    }
+    free(p);
+}
+
+/* Consumes e. A retriable error gives RC_OK with *out_again set. */
+static enum rc classify(rd_kafka_error_t *e, const char *what, bool *out_again, struct err *err)
+{
+    rd_kafka_resp_err_t code = rd_kafka_error_code(e);
+    enum rc rc = RC_FATAL;
+
+    *out_again = false;
+    if (code == RD_KAFKA_RESP_ERR__FENCED || kafka_rc(code) == RC_FENCED) {
+        rc = RC_FENCED;
+    } else if (rd_kafka_error_is_fatal(e)) {
+        rc = RC_FATAL;
+    } else if (rd_kafka_error_txn_requires_abort(e)) {
+        rc = RC_RETRY;
+    } else if (rd_kafka_error_is_retriable(e)) {
+        *out_again = true;
+        rd_kafka_error_destroy(e);
+        return RC_OK;
+    }
+    err_set(err, rc, __FILE__, __LINE__, "Kafka %s: %s", what, rd_kafka_error_string(e));
+    err_code(err, rd_kafka_err2name(code));
+    rd_kafka_error_destroy(e);
+    return rc;
+}
+
+/* Repeats call(rk, slice) while it asks for more time. All three calls it is used for are resumable. */
+static enum rc sliced(struct producer *p, rd_kafka_error_t *(*call)(rd_kafka_t *, int), const char *what, struct err *err)
+{
+    for (;;) {
+        int64_t began = clock_mono_ms();
+        rd_kafka_error_t *e = call(p->rk, PRODUCER_SLICE_MS);
+        bool again = false;
+
+        if (e == NULL) {
+            return RC_OK;
+        }
+        TRY(classify(e, what, &again, err));
+        if (p->idle != NULL) {
+            TRY(p->idle(p->opaque, err));
+        }
+        if (clock_mono_ms() - began < PRODUCER_SLICE_MS / 4) {
+            clock_sleep_ms(50); /* an error that returns at once must not spin */
+        }
+    }
+}
+
+enum rc producer_init(struct producer *p, struct err *err)
+{
+    return sliced(p, rd_kafka_init_transactions, "init_transactions", err);
+}
+
+enum rc producer_begin(struct producer *p, struct err *err)
+{
+    rd_kafka_error_t *e = rd_kafka_begin_transaction(p->rk);
+    bool again = false;
+
+    p->failed_tag = -1;
+    if (e == NULL) {
+        return RC_OK;
+    }
+    TRY(classify(e, "begin_transaction", &again, err));
+    FAIL(err, RC_FATAL, "Kafka begin_transaction cannot be repeated");
+}
+
+static rd_kafka_headers_t *make_headers(const struct producer_record *rec)
+{
+    rd_kafka_headers_t *h = rd_kafka_headers_new(rec->n_headers);
+
+    for (size_t i = 0; i < rec->n_headers; i++) {
+        rd_kafka_header_add(h, rec->headers[i].name, -1, rec->headers[i].value, (ssize_t)rec->headers[i].value_len);
+    }
+    return h;
+}
+
+/* After a failed producev: is the producer itself dead? */
+static enum rc send_failed(struct producer *p, rd_kafka_resp_err_t code, const char *topic, struct err *err)
+{
+    char why[256] = "";
+    rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(p->rk, why, sizeof(why));
+
+    if (fatal != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return kafka_fail(err, fatal, why, "Kafka produce to %s", topic) == RC_FENCED ? RC_FENCED : RC_FATAL;
+    }
+    if (code == RD_KAFKA_RESP_ERR__STATE) {
+        /* The transaction failed in the background: the abort will say more. */
+        kafka_fail(err, code, NULL, "Kafka produce to %s", topic);
+        err->rc = RC_RETRY;
+        return RC_RETRY;
+    }
+    enum rc rc = kafka_fail(err, code, NULL, "Kafka produce to %s", topic);
+    if (code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION) {
+        err->rc = RC_REJECT;
+        return RC_REJECT;
+    }
+    return rc;
+}
+
+enum rc producer_send(struct producer *p, const struct producer_record *rec, int64_t tag, struct err *err)
+{
+    rd_kafka_headers_t *headers = make_headers(rec);
+
+    for (;;) {
+        /* The casts drop const for librdkafka's prototype; without F_COPY and F_FREE it only reads. */
+        rd_kafka_resp_err_t code = rd_kafka_producev(
+            p->rk, RD_KAFKA_V_TOPIC(rec->topic), RD_KAFKA_V_PARTITION(rec->partition),
+            RD_KAFKA_V_KEY((void *)(uintptr_t)rec->key, rec->key_len),
+            RD_KAFKA_V_VALUE((void *)(uintptr_t)rec->value, rec->value_len), RD_KAFKA_V_TIMESTAMP(rec->timestamp_ms),
+            RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE((void *)(intptr_t)tag), RD_KAFKA_V_END);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return RC_OK;
+        }
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+            rd_kafka_headers_destroy(headers);
+            return send_failed(p, code, rec->topic, err);
+        }
+        rd_kafka_poll(p->rk, 5);
+        enum rc rc = p->idle != NULL ? p->idle(p->opaque, err) : RC_OK;
+        if (rc != RC_OK) {
+            rd_kafka_headers_destroy(headers);
+            return rc;
+        }
+    }
+}
+
+void producer_poll(struct producer *p)
+{
+    rd_kafka_poll(p->rk, 0);
+}
+
+enum rc producer_commit(struct producer *p, struct err *err)
+{
+    return sliced(p, rd_kafka_commit_transaction, "commit_transaction", err);
+}
+
+enum rc producer_abort(struct producer *p, struct err *err)
+{
+    return sliced(p, rd_kafka_abort_transaction, "abort_transaction", err);
+}
+
+enum rc producer_flush(struct producer *p, struct err *err)
+{
+    while (rd_kafka_flush(p->rk, PRODUCER_SLICE_MS) == RD_KAFKA_RESP_ERR__TIMED_OUT) {
+        if (p->idle != NULL) {
+            TRY(p->idle(p->opaque, err));
+        }
+    }
+    return RC_OK;
+}
+
+int64_t producer_failed_tag(const struct producer *p, rd_kafka_resp_err_t *out_why)
+{
+    if (p->failed_tag >= 0 && out_why != NULL) {
+        *out_why = p->failed_why;
+    }
+    return p->failed_tag;
+}
+
+static struct topic_entry *topic_entry(struct producer *p, const char *topic)
+{
+    for (size_t i = 0; i < p->n_topics; i++) {
+        if (strcmp(p->topics[i].name, topic) == 0) {
+            return &p->topics[i];
+        }
+    }
+    /* A full cache forgets its last entry: names from rows must not grow it without end. */
+    size_t at = p->n_topics < TOPIC_CACHE_MAX ? p->n_topics++ : TOPIC_CACHE_MAX - 1;
+    free(p->topics[at].name);
+    p->topics[at] = (struct topic_entry){.name = xstrdup(topic)};
+    return &p->topics[at];
+}
+
+static enum rc ask_partitions(struct producer *p, const char *topic, int *out_partitions, struct err *err)
+{
+    const struct rd_kafka_metadata *md = NULL;
+    rd_kafka_topic_t *rkt = rd_kafka_topic_new(p->rk, topic, NULL);
+
+    if (rkt == NULL) {
+        *out_partitions = 0; /* a name Kafka does not allow */
+        return RC_OK;
+    }
+    rd_kafka_resp_err_t code = rd_kafka_metadata(p->rk, 0, rkt, &md, METADATA_TIMEOUT_MS);
+    rd_kafka_topic_destroy(rkt);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        kafka_fail(err, code, NULL, "Kafka metadata of %s", topic);
+        err->rc = RC_RETRY;
+        return RC_RETRY;
+    }
+    rd_kafka_resp_err_t why = md->topic_cnt == 1 ? md->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    *out_partitions = why == RD_KAFKA_RESP_ERR_NO_ERROR ? md->topics[0].partition_cnt : 0;
+    rd_kafka_metadata_destroy(md);
+    if (kafka_rc(why) == RC_RETRY) {
+        return kafka_fail(err, why, NULL, "Kafka metadata of %s", topic);
+    }
+    return RC_OK;
+}
+
+enum rc producer_topic_partitions(struct producer *p, const char *topic, int *out_partitions, struct err *err)
+{
+    struct topic_entry *t = topic_entry(p, topic);
+    int64_t now = clock_mono_ms();
+
+    if (t->partitions == 0 && (t->asked_ms == 0 || now - t->asked_ms > TOPIC_MISSING_REFRESH_MS)) {
+        TRY(ask_partitions(p, topic, &t->partitions, err));
+        t->asked_ms = now;
+    }
+    *out_partitions = t->partitions;
+    return RC_OK;
+}
+
+rd_kafka_t *producer_handle(struct producer *p)
+{
+    return p->rk;
+}

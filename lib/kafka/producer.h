@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A transactional producer: one per ordered stream, with a stable transactional id.
+ *
+ * Reactions of every function here:
+ *   RETRY   the transaction must be aborted with producer_abort and may then be built again from the same records
+ *   FENCED  the producer is dead, perhaps because another instance took over: destroy it, forget positions, start over
+ *   FATAL   the producer is dead for another reason: the same reaction
+ * Order of decisions: fenced, fatal, abortable, retriable (retried inside), anything else is fatal. FENCED does not prove
+ * a rival: the broker's own transaction time-out looks the same.
+ *
+ * Blocking calls wait in slices of PRODUCER_SLICE_MS and call `idle` between them, which keeps the database session of
+ * the caller alive and may give up by returning anything but RC_OK.
+ *
+ * Records given with producer_send must stay valid until the transaction is committed or aborted (no copies are made).
+ *
+ * Thread: one thread per producer.
+ */
+#ifndef SLUICE_KAFKA_PRODUCER_H
+#define SLUICE_KAFKA_PRODUCER_H
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/option.h"
+
+#define PRODUCER_SLICE_MS 250
+
+struct producer;
+
+typedef enum rc (*producer_idle_fn)(void *opaque, struct err *err);
+
+struct producer_options {
+    const char *client;           /* client.id */
+    const char *transactional_id; /* stable for the stream */
+    int transaction_timeout_ms;   /* the broker aborts what is open longer than this */
+    producer_idle_fn idle;        /* may be NULL */
+    void *opaque;
+};
+
+/* One header; value is text. */
+struct producer_header {
+    const char *name;
+    const char *value;
+    size_t value_len;
+};
+
+struct producer_record {
+    const char *topic; /* full name */
+    int32_t partition; /* RD_KAFKA_PARTITION_UA = by key */
+    const void *key;
+    size_t key_len;
+    const void *value; /* NULL = tombstone */
+    size_t value_len;
+    int64_t timestamp_ms; /* 0 = now */
+    const struct producer_header *headers;
+    size_t n_headers;
+};
+
+enum rc producer_create(const struct config *cfg, const struct producer_options *opt, struct producer **out_producer,
+                        struct err *err) MUST_USE;
+/* Does not wait; an open transaction stays for the broker's time-out or the next init. Accepts NULL. */
+void producer_destroy(struct producer *p);
+
+/* init_transactions: fences the predecessor and ends what it left open. Once per producer. Waits for a broker that is away. */
+enum rc producer_init(struct producer *p, struct err *err) MUST_USE;
+
+enum rc producer_begin(struct producer *p, struct err *err) MUST_USE;
+/* tag comes back from producer_failed_tag. A full queue is waited for. REJECT: this record can never be sent (too large, unknown topic). */
+enum rc producer_send(struct producer *p, const struct producer_record *rec, int64_t tag, struct err *err) MUST_USE;
+/* Serves delivery reports without waiting. */
+void producer_poll(struct producer *p);
+/* Flushes and commits. After FENCED or FATAL the result is unknown. */
+enum rc producer_commit(struct producer *p, struct err *err) MUST_USE;
+/* Waits until all records are in the log, without committing: for tests that need aborted records to exist. */
+enum rc producer_flush(struct producer *p, struct err *err) MUST_USE;
+enum rc producer_abort(struct producer *p, struct err *err) MUST_USE;
+
+/* The tag of the first record of the current transaction that the broker refused for good, -1 = none; why = its reason. */
+int64_t producer_failed_tag(const struct producer *p, rd_kafka_resp_err_t *out_why);
+
+/*
+ * Does the topic exist? Cached; a missing one is asked for again after refresh_ms. RETRY when no broker answers.
+ * *out_partitions 0 = does not exist.
+ */
+enum rc producer_topic_partitions(struct producer *p, const char *topic, int *out_partitions, struct err *err) MUST_USE;
+
+rd_kafka_t *producer_handle(struct producer *p);
+
+#endif

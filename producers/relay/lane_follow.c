@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stream: look, read a window, publish it with its position, again. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "pg/conn.h"
+#include "relay/lane_internal.h"
+#include "relay/wal.h"
+
+#define COPY_INTERVAL_MS 1000
+#define ABORTS_MAX 1000 /* of one batch, without a row becoming a dead letter */
+
+static enum rc send_position(struct lane *l, struct buf *value, struct err *err)
+{
+    struct producer_header header = {.name = "content-type", .value = "application/json", .value_len = 16};
+    struct producer_record rec = {.topic = l->position_topic,
+                                  .partition = l->position_partition,
+                                  .key = l->src->name,
+                                  .key_len = strlen(l->src->name),
+                                  .value = buf_str(value),
+                                  .value_len = value->len,
+                                  .headers = &header,
+                                  .n_headers = 1};
+
+    return producer_send(l->producer, &rec, batch_rows(l->batch), err);
+}
+
+/* One try. *out_bad: the row that made it fail, -1 = none. */
+static enum rc try_transaction(struct lane *l, struct buf *value, const char *lsn, int64_t *out_bad, struct err *err)
+{
+    TRY(lane_producer_rc(producer_begin(l->producer, err), err));
+    TRY(lane_producer_rc(batch_send(l->batch, l->producer, out_bad, err), err));
+    TRY(lane_producer_rc(send_position(l, value, err), err));
+    if (lsn != NULL) {
+        enum rc rc = wal_wait_flushed(l->conn, lsn, err);
+        if (rc != RC_OK) {
+            err->rc = RC_FENCED; /* the session is in doubt: start over */
+            return RC_FENCED;
+        }
+        l->heartbeat_ms = clock_mono_ms();
+    }
+    int64_t began = clock_mono_us();
+    enum rc rc = lane_producer_rc(producer_commit(l->producer, err), err);
+    metric_observe(l->m.commit_seconds, (double)(clock_mono_us() - began) / 1e6);
+    return rc;
+}
+
+/* After a failed try: which row is to blame, if any? It becomes a dead letter, or the lane ends, by policy. */
+static enum rc isolate(struct lane *l, int64_t bad, enum rc rc, struct err *err)
+{
+    rd_kafka_resp_err_t why = RD_KAFKA_RESP_ERR_NO_ERROR;
+    int64_t refused = producer_failed_tag(l->producer, &why);
+    char text[ERR_TEXT_MAX];
+
+    if (rc == RC_REJECT && bad >= 0) {
+        snprintf(text, sizeof(text), "%s", err->text);
+    } else if (refused >= 0) {
+        bad = refused;
+        snprintf(text, sizeof(text), "the broker refused the record: %s", rd_kafka_err2str(why));
+    } else {
+        return RC_OK;
+    }
+    if (bad >= batch_rows(l->batch) || batch_row(l->batch, bad)->dead != NULL) {
+        FAIL(err, RC_FATAL, "source %s: not even the dead letter or the position can be written: %s", l->src->name, text);
+    }
+    batch_kill(l->batch, bad, "refused", text);
+    return RC_OK;
+}
+
+static enum rc check_policy(struct lane *l, struct err *err)
+{
+    for (int64_t i = 0; i < batch_rows(l->batch); i++) {
+        const struct row *r = batch_row(l->batch, i);
+        if (r->dead == NULL) {
+            continue;
+        }
+        if (strcmp(config_str(l->cfg, "relay.poison.policy"), "stop") == 0) {
+            FAIL(err, RC_FATAL, "source %s: row %s cannot be published (%s: %s) and relay.poison.policy is stop",
+                 l->src->name, r->id, r->dead->class, r->dead->message);
+        }
+    }
+    return RC_OK;
+}
+
+/*
+ * The batch and the position in one transaction. The batch is kept until the commit has returned, so an aborted
+ * transaction is built again from the same rows in the same order.
+ */
+static enum rc publish(struct lane *l, struct buf *value, const char *lsn, struct err *err)
+{
+    for (int tries = 0; tries < ABORTS_MAX; tries++) {
+        int64_t bad = -1;
+        TRY(check_policy(l, err));
+        enum rc rc = try_transaction(l, value, lsn, &bad, err);
+        if (rc != RC_RETRY && rc != RC_REJECT) {
+            return rc;
+        }
+        log_warn("relay", "transaction aborted", KV_S("source", l->src->name), KV_I("rows", batch_rows(l->batch)), KV_ERR(err));
+        metric_inc(l->m.aborts);
+        struct err abort_err;
+        if (producer_abort(l->producer, &abort_err) != RC_OK) {
+            *err = abort_err;
+            err->rc = RC_FENCED;
+            return RC_FENCED;
+        }
+        TRY(isolate(l, bad, rc, err));
+        role_wait_ms(l->ctx, clock_backoff_ms(tries, 10, 1000));
+        TRY(lane_idle(l, err));
+    }
+    FAIL(err, RC_FENCED, "source %s: %d aborted transactions in a row", l->src->name, ABORTS_MAX);
+}
+
+static void count_published(struct lane *l)
+{
+    int64_t now = clock_utc_us();
+    int64_t n = batch_rows(l->batch);
+    int64_t dead = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        const struct row *r = batch_row(l->batch, i);
+        if (r->dead != NULL) {
+            dead++;
+            log_warn("relay", "dead letter", KV_S("source", l->src->name), KV_S("id", r->id), KV_S("class", r->dead->class),
+                     KV_S("text", r->dead->message));
+        }
+    }
+    metric_inc(l->m.commits);
+    metric_add(l->m.published, (double)(n - dead));
+    metric_add(l->m.dead, (double)dead);
+    metric_observe(l->m.batch_rows, (double)n);
+    metric_set(l->m.position_seq, (double)batch_last_seq(l->batch));
+    metric_observe(l->m.delay_seconds, (double)(now - batch_row(l->batch, n - 1)->time_us) / 1e6);
+}
+
+/* A copy for people, behind Kafka's truth: never waited for, at most once a second. */
+static enum rc copy_position(struct lane *l, struct err *err)
+{
+    char seq[24];
+    char published[24];
+
+    if (!l->copy_due || clock_mono_ms() - l->copied_ms < COPY_INTERVAL_MS) {
+        return RC_OK;
+    }
+    snprintf(seq, sizeof(seq), "%" PRId64, l->pos.last_seq);
+    snprintf(published, sizeof(published), "%" PRId64, l->pos.published);
+    const char *params[] = {l->src->name, l->src->table, l->pos.s1, l->pos.s2, seq, published, role_instance(l->ctx)};
+    TRY(pg_query(l->conn,
+                 "WITH fast AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))"
+                 " INSERT INTO sluice_relay_positions (source, table_name, snapshot_before, snapshot_upto, last_seq,"
+                 " published, owner) SELECT $1, $2, $3::pg_snapshot, $4::pg_snapshot, $5::bigint, $6::bigint, $7 FROM fast"
+                 " ON CONFLICT (source) DO UPDATE SET table_name = excluded.table_name,"
+                 " snapshot_before = excluded.snapshot_before, snapshot_upto = excluded.snapshot_upto,"
+                 " last_seq = excluded.last_seq, published = excluded.published, owner = excluded.owner, updated_at = now()",
+                 7, params, NULL, err));
+    l->copied_ms = clock_mono_ms();
+    l->copy_due = false;
+    return RC_OK;
+}
+
+/* Reads the next part of the window and publishes it. Afterwards l->pos says how far. */
+static enum rc step(struct lane *l, const struct window *w, const char *lsn, bool *out_more, struct err *err)
+{
+    struct position next = {.db = l->pos.db};
+    struct buf value;
+    enum rc rc = RC_OK;
+
+    batch_reset(l->batch);
+    TRY(window_read(l->conn, &l->sql, w, config_int(l->cfg, "relay.batch.rows.max"), batch_add, l->batch, out_more, err));
+    l->heartbeat_ms = clock_mono_ms();
+    if (batch_rows(l->batch) == 0) {
+        position_set(&l->pos, w->s2, w->s2, l->pos.last_seq);
+        return RC_OK;
+    }
+    TRY(batch_check_topics(l->batch, l->producer, err));
+    position_set(&next, *out_more ? w->s1 : w->s2, w->s2, batch_last_seq(l->batch));
+    next.published = l->pos.published + batch_rows(l->batch);
+    buf_init(&value, POSITION_VALUE_MAX);
+    position_encode(&next, l->src->name, &value);
+    rc = value.overflow ? err_set(err, RC_FATAL, __FILE__, __LINE__, "the snapshot lists too many running transactions")
+                        : publish(l, &value, lsn, err);
+    buf_done(&value);
+    if (rc != RC_OK) {
+        position_done(&next);
+        return rc;
+    }
+    position_done(&l->pos);
+    l->pos = next;
+    l->copy_due = true;
+    count_published(l);
+    return RC_OK;
+}
+
+/* Publishes the whole window (s1, s2]; after_seq > 0 when a part of it is done already. lsn NULL: s2 is known to be safe. */
+static enum rc publish_window(struct lane *l, const char *s1, const char *s2, int64_t after_seq, bool walk, const char *lsn,
+                              struct err *err)
+{
+    struct window w = {.s1 = s1, .s2 = s2, .after_seq = after_seq, .walk = walk};
+    bool more = true;
+
+    if (walk) {
+        int64_t first = 0;
+        TRY(window_range(l->conn, &l->sql, s1, s2, &first, &w.upto_seq, err));
+        if (first - 1 > w.after_seq) {
+            w.after_seq = first - 1;
+        }
+    }
+    while (more && !role_stopping(l->ctx)) {
+        TRY(step(l, &w, lsn, &more, err));
+        w.after_seq = batch_rows(l->batch) > 0 ? batch_last_seq(l->batch) : w.after_seq;
+        lsn = NULL; /* waited for with the first part */
+        TRY(copy_position(l, err));
+        role_tick(l->watch);
+    }
+    return RC_OK;
+}
+
+static enum rc finish_window(struct lane *l, struct err *err)
+{
+    char *s1 CLEANUP(freep) = xstrdup(l->pos.s1);
+    char *s2 CLEANUP(freep) = xstrdup(l->pos.s2);
+
+    return publish_window(l, s1, s2, l->pos.last_seq, true, NULL, err);
+}
+
+/* One look at the database. *out_busy: something was published. */
+static enum rc look(struct lane *l, bool *out_busy, struct err *err)
+{
+    int64_t small_max = config_int(l->cfg, "relay.window.rows.max");
+    char *s1 CLEANUP(freep) = xstrdup(l->pos.s1);
+    struct tick t = {0};
+
+    TRY(window_tick(l->conn, &l->sql, s1, small_max, &t, err));
+    l->heartbeat_ms = clock_mono_ms();
+    enum rc rc = RC_OK;
+    *out_busy = t.candidates > 0;
+    if (t.candidates > 0) {
+        rc = publish_window(l, s1, t.s2, 0, t.candidates > small_max, t.lsn, err);
+    } else {
+        position_set(&l->pos, t.s2, t.s2, l->pos.last_seq);
+    }
+    tick_done(&t);
+    return rc;
+}
+
+static enum rc sweep(struct lane *l, struct err *err)
+{
+    int64_t now = clock_mono_ms();
+    int64_t rows_max = config_int(l->cfg, "relay.sweep.rows.max");
+    int64_t taken = 0;
+    int64_t requeued = 0;
+
+    if (l->src->queue != QUEUE_STATUS || now - l->swept_ms < config_int(l->cfg, "relay.sweep.interval.ms")) {
+        return RC_OK;
+    }
+    TRY(sweep_run(&l->sweep, l->conn, rows_max, &taken, &requeued, err));
+    l->swept_ms = taken >= rows_max ? 0 : now; /* full: the next turn sweeps again */
+    metric_add(l->m.swept, (double)requeued);
+    return RC_OK;
+}
+
+enum rc lane_follow(struct lane *l, struct err *err)
+{
+    int64_t min_ms = config_int(l->cfg, "relay.tick.min.ms");
+    int64_t max_ms = config_int(l->cfg, "relay.tick.max.ms");
+    int64_t wait_ms = min_ms;
+
+    if (position_mid_window(&l->pos)) {
+        TRY(finish_window(l, err));
+    }
+    while (!role_stopping(l->ctx)) {
+        bool busy = false;
+        role_tick(l->watch);
+        TRY(sweep(l, err));
+        TRY(look(l, &busy, err));
+        TRY(copy_position(l, err));
+        wait_ms = busy ? min_ms : wait_ms + 1 > max_ms ? max_ms : wait_ms + 1;
+        role_wait_ms(l->ctx, wait_ms);
+    }
+    l->copied_ms = 0; /* the last copy need not wait for its second */
+    return copy_position(l, err);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ownership of a source, in the one order that loses and doubles nothing. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "pg/conn.h"
+#include "relay/lane_internal.h"
+
+static enum rc open_session(struct lane *l, struct err *err)
+{
+    struct pg_options opt = {.app = "sluice relay",
+                             .schema = config_str(l->cfg, "database.schema"),
+                             .statement_timeout_ms = config_int(l->cfg, "relay.statement.timeout.ms"),
+                             .idle_timeout_ms = config_int(l->cfg, "relay.lock.timeout.ms")};
+
+    TRY(pg_open(config_str(l->cfg, "database.url"), &opt, &l->conn, err));
+    TRY(pg_require_direct(l->conn, err));
+    /* Plans must not depend on statistics of a table that changes all the time: both reads are index scans or wrong. */
+    TRY(pg_exec(l->conn,
+                "SET enable_seqscan = off; SET jit = off; SET max_parallel_workers_per_gather = 0;"
+                " SET plan_cache_mode = force_custom_plan",
+                NULL, err));
+    TRY(source_check_schema(l->src, l->set, err));
+    return source_check_database(l->src, l->conn, err);
+}
+
+/* The lock makes instances polite; what makes a stale one harmless is the producer's epoch. */
+static enum rc wait_for_lock(struct lane *l, struct err *err)
+{
+    PGresult *res CLEANUP(pg_clearp) = NULL;
+    const char *params[] = {l->transactional_id};
+    bool told = false;
+
+    while (!role_stopping(l->ctx)) {
+        TRY(pg_query(l->conn, "SELECT pg_try_advisory_lock(hashtext('sluice'), hashtext($1))", 1, params, &res, err));
+        l->heartbeat_ms = clock_mono_ms();
+        role_tick(l->watch);
+        if (pg_text(res, 0, 0)[0] == 't') {
+            return RC_OK;
+        }
+        if (!told) {
+            role_ready(l->ctx, l->part, true, "standby");
+            log_info("relay", "standby: another instance owns the source", KV_S("source", l->src->name));
+            told = true;
+        }
+        role_wait_ms(l->ctx, config_int(l->cfg, "relay.standby.poll.ms"));
+    }
+    FAIL(err, RC_RETRY, "stopping");
+}
+
+static enum rc check_topics(struct lane *l, struct err *err)
+{
+    int partitions = 0;
+
+    for (const char *const *t = batch_required_topics(l->batch); *t != NULL; t++) {
+        TRY(producer_topic_partitions(l->producer, *t, &partitions, err));
+        if (partitions == 0) {
+            FAIL(err, RC_RETRY, "topic %s does not exist; run `sluice topics apply`", *t);
+        }
+    }
+    TRY(producer_topic_partitions(l->producer, l->position_topic, &partitions, err));
+    if (partitions == 0) {
+        FAIL(err, RC_RETRY, "topic %s does not exist; run `sluice topics apply`", l->position_topic);
+    }
+    l->position_partition = position_partition(l->src->name, partitions);
+    return RC_OK;
+}
+
+static enum rc open_producer(struct lane *l, struct err *err)
+{
+    struct producer_options opt = {.client = "sluice-relay",
+                                   .transactional_id = l->transactional_id,
+                                   .transaction_timeout_ms = (int)config_int(l->cfg, "relay.txn.timeout.ms"),
+                                   .idle = lane_idle,
+                                   .opaque = l};
+
+    TRY(producer_create(l->cfg, &opt, &l->producer, err));
+    /* Topics first: a missing one is said before anybody is fenced. */
+    TRY(check_topics(l, err));
+    return producer_init(l->producer, err);
+}
+
+/* No position in Kafka: the first start, or somebody lost the topic. The copy in PostgreSQL tells which. */
+static enum rc first_position(struct lane *l, const struct db_identity *db, struct err *err)
+{
+    PGresult *res CLEANUP(pg_clearp) = NULL;
+    const char *params[] = {l->src->name};
+
+    TRY(pg_query(l->conn, "SELECT published FROM sluice_relay_positions WHERE source = $1", 1, params, &res, err));
+    if (PQntuples(res) > 0) {
+        FAIL(err, RC_FATAL,
+             "source %s: state position_lost: %s holds no position, but PostgreSQL remembers %s published rows; going on "
+             "would publish all of them again; see `sluice relay position`",
+             l->src->name, l->position_topic, pg_text(res, 0, 0));
+    }
+    position_set(&l->pos, SNAPSHOT_NOTHING, SNAPSHOT_NOTHING, 0);
+    l->pos.db = *db;
+    return RC_OK;
+}
+
+static enum rc find_position(struct lane *l, struct err *err)
+{
+    struct db_identity db = {.timeline = 0};
+    bool found = false;
+
+    TRY(db_identity_read(l->conn, &db, err));
+    TRY(position_read(l->cfg, l->position_topic, l->position_partition, l->src->name, lane_idle, l, &l->pos, &found, err));
+    if (!found) {
+        return first_position(l, &db, err);
+    }
+    return position_guard(&l->pos, &db, l->conn, l->src->name, err);
+}
+
+static enum rc make_tools(struct lane *l, struct err *err)
+{
+    struct batch_limits limits = {.rows_max = config_int(l->cfg, "relay.batch.rows.max"),
+                                  .bytes_max = config_int(l->cfg, "relay.batch.bytes.max"),
+                                  .record_bytes_max = config_int(l->cfg, "relay.record.bytes.max")};
+
+    TRY(batch_create(l->cfg, l->src, l->set, &limits, &l->batch, err));
+    window_sql_init(&l->sql, l->src, l->conn, limits.record_bytes_max);
+    if (l->src->queue == QUEUE_STATUS) {
+        TRY(sweep_init(&l->sweep, l->src, l->conn, err));
+    }
+    return RC_OK;
+}
+
+enum rc lane_take_over(struct lane *l, struct err *err)
+{
+    TRY(open_session(l, err));
+    TRY(make_tools(l, err));
+    TRY(wait_for_lock(l, err));
+    role_ready(l->ctx, l->part, false, "taking over");
+    TRY(open_producer(l, err));
+    TRY(find_position(l, err));
+    log_info("relay", "took over", KV_S("source", l->src->name), KV_S("txn_id", l->transactional_id),
+             KV_S("snapshot", l->pos.s1), KV_S("window", position_mid_window(&l->pos) ? l->pos.s2 : "none"),
+             KV_I("last_seq", l->pos.last_seq));
+    role_ready(l->ctx, l->part, true, "owner");
+    return RC_OK;
+}
+
+void lane_release(struct lane *l)
+{
+    /* The producer first: once the lock is free, its successor will fence it anyway. */
+    producer_destroy(l->producer);
+    l->producer = NULL;
+    l->batch = batch_free(l->batch);
+    window_sql_done(&l->sql);
+    sweep_done(&l->sweep);
+    position_done(&l->pos);
+    pg_closep(&l->conn);
+    l->copy_due = false;
+}

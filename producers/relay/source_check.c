@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Does a source fit its schema and the database? Everything that would go wrong later is said at the start. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "pg/conn.h"
+#include "relay/source.h"
+
+enum rc source_check_schema(const struct source *src, const struct avro_set *set, struct err *err)
+{
+    struct avro_encoder *enc CLEANUP(avro_encoder_freep) = NULL;
+
+    if (avro_encoder_create(set, src->schema, &enc, err) != RC_OK) {
+        return err_prefix(err, "source %s", src->name);
+    }
+    for (int i = 0; i < src->n_fields; i++) {
+        if (avro_encoder_field_index(enc, src->fields[i].avro) < 0) {
+            FAIL(err, RC_FATAL, "source %s: schema %s has no field \"%s\"", src->name, src->schema, src->fields[i].avro);
+        }
+    }
+    for (size_t f = 0; f < avro_encoder_field_count(enc); f++) {
+        const struct avro_field *field = avro_encoder_field(enc, f);
+        bool given = field->has_default;
+        for (int i = 0; i < src->n_fields && !given; i++) {
+            given = strcmp(src->fields[i].avro, field->name) == 0;
+        }
+        if (!given) {
+            FAIL(err, RC_FATAL, "source %s: field \"%s\" of schema %s has no column", src->name, field->name, src->schema);
+        }
+    }
+    return RC_OK;
+}
+
+static enum rc check_node(PGconn *conn, struct err *err)
+{
+    PGresult *res CLEANUP(pg_clearp) = NULL;
+
+    TRY(pg_exec(conn, "SELECT pg_is_in_recovery()", &res, err));
+    if (pg_text(res, 0, 0)[0] == 't') {
+        FAIL(err, RC_FATAL,
+             "the database is a standby: its snapshots do not list running transactions, so rows would be lost; "
+             "DATABASE_URL must name the primary");
+    }
+    return RC_OK;
+}
+
+/* One required column; type NULL = any. */
+static enum rc check_column(const struct source *src, const PGresult *columns, const char *name, const char *type,
+                            struct err *err)
+{
+    for (int i = 0; i < PQntuples(columns); i++) {
+        if (strcmp(pg_text(columns, i, 0), name) != 0) {
+            continue;
+        }
+        if (type != NULL && strcmp(pg_text(columns, i, 1), type) != 0) {
+            FAIL(err, RC_FATAL, "source %s: column \"%s\" of table %s is %s; expected %s", src->name, name, src->table,
+                 pg_text(columns, i, 1), type);
+        }
+        return RC_OK;
+    }
+    FAIL(err, RC_FATAL, "source %s: table %s has no column \"%s\"", src->name, src->table, name);
+}
+
+static enum rc check_columns(const struct source *src, PGconn *conn, struct err *err)
+{
+    PGresult *columns CLEANUP(pg_clearp) = NULL;
+    const char *params[] = {src->table};
+
+    TRY(pg_query(conn,
+                 "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
+                 " WHERE attrelid = to_regclass(quote_ident($1)) AND attnum > 0 AND NOT attisdropped",
+                 1, params, &columns, err));
+    if (PQntuples(columns) == 0) {
+        FAIL(err, RC_FATAL, "source %s: table %s does not exist; run `sluice migrate`", src->name, src->table);
+    }
+    for (int i = 0; i < src->n_columns; i++) {
+        TRY(check_column(src, columns, src->columns[i].name,
+                         src->columns[i].micros ? "timestamp with time zone" : NULL, err));
+    }
+    TRY(check_column(src, columns, "queue_txid", "xid8", err));
+    TRY(check_column(src, columns, "queue_seq", "bigint", err));
+    if (src->queue == QUEUE_STATUS) {
+        TRY(check_column(src, columns, "status", NULL, err));
+        TRY(check_column(src, columns, "next_attempt_at", "timestamp with time zone", err));
+        TRY(check_column(src, columns, "updated_at", "timestamp with time zone", err));
+    }
+    return RC_OK;
+}
+
+static enum rc check_trigger(const struct source *src, PGconn *conn, struct err *err)
+{
+    static const char *const insert_only[] = {"sluice_queue_insert"};
+    static const char *const with_status[] = {"sluice_queue_insert", "sluice_queue_update", "sluice_wait_insert",
+                                              "sluice_wait_update"};
+    const char *const *want = src->queue == QUEUE_STATUS ? with_status : insert_only;
+    size_t n = src->queue == QUEUE_STATUS ? ARRAY_SIZE(with_status) : ARRAY_SIZE(insert_only);
+
+    for (size_t i = 0; i < n; i++) {
+        PGresult *res CLEANUP(pg_clearp) = NULL;
+        const char *params[] = {src->table, want[i]};
+        TRY(pg_query(conn,
+                     "SELECT tgenabled FROM pg_trigger WHERE tgrelid = to_regclass(quote_ident($1)) AND tgname = $2"
+                     " AND tgenabled <> 'D'",
+                     2, params, &res, err));
+        if (PQntuples(res) == 0) {
+            FAIL(err, RC_FATAL, "source %s: trigger %s is missing or disabled on table %s; run `sluice migrate`", src->name,
+                 want[i], src->table);
+        }
+    }
+    return RC_OK;
+}
+
+static enum rc check_sequence(const struct source *src, PGconn *conn, struct err *err)
+{
+    PGresult *res CLEANUP(pg_clearp) = NULL;
+
+    TRY(pg_exec(conn, "SELECT seqcache, seqincrement FROM pg_sequence WHERE seqrelid = to_regclass('sluice_queue_seq')", &res,
+                err));
+    if (PQntuples(res) == 0) {
+        FAIL(err, RC_FATAL, "source %s: sequence sluice_queue_seq does not exist; run `sluice migrate`", src->name);
+    }
+    if (pg_int(res, 0, 0, 0) != 1 || pg_int(res, 0, 1, 0) != 1) {
+        FAIL(err, RC_FATAL,
+             "source %s: sequence sluice_queue_seq has CACHE %s INCREMENT %s; expected CACHE 1 INCREMENT 1, because "
+             "queue_seq must follow the order of the writers (ALTER SEQUENCE sluice_queue_seq CACHE 1 INCREMENT 1)",
+             src->name, pg_text(res, 0, 0), pg_text(res, 0, 1));
+    }
+    return RC_OK;
+}
+
+/* The session has row_security=off, so a policy that applies to us is an error of the plan, even for no rows. */
+static enum rc check_visible(const struct source *src, PGconn *conn, struct err *err)
+{
+    char *table CLEANUP(freep) = pg_quote_ident(conn, src->table);
+    char *sql CLEANUP(freep) = xasprintf("SELECT 1 FROM %s LIMIT 0", table);
+    enum rc rc = pg_exec(conn, sql, NULL, err);
+
+    if (rc == RC_FATAL && strcmp(err->code, "42501") == 0 && strstr(err->text, "row-level security") != NULL) {
+        FAIL(err, RC_FATAL,
+             "source %s: row-level security of table %s would hide rows from this role; expected a role that owns the "
+             "table or has BYPASSRLS (or ALTER TABLE ... NO FORCE ROW LEVEL SECURITY)",
+             src->name, src->table);
+    }
+    return rc == RC_OK ? RC_OK : err_prefix(err, "source %s", src->name);
+}
+
+enum rc source_check_database(const struct source *src, PGconn *conn, struct err *err)
+{
+    TRY(check_node(conn, err));
+    TRY(check_columns(src, conn, err));
+    TRY(check_trigger(src, conn, err));
+    TRY(check_sequence(src, conn, err));
+    return check_visible(src, conn, err);
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads windows: a row at a time, so that memory does not depend on what the rows hold. */
+#include "relay/window.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "pg/conn.h"
+
+enum { SQL_MAX = 64 << 10 };
+
+/*
+ * Rows beyond s1 ($1) that show in the snapshot `upto`. Two branches, each a plain index condition on queue_txid:
+ * transactions that began after s1 was taken, and those that ran while it was taken.
+ */
+static void add_candidates(struct buf *b, const char *table, const char *columns, const char *upto)
+{
+    buf_printf(b,
+               "SELECT %s FROM %s t WHERE t.queue_txid >= pg_snapshot_xmax($1::pg_snapshot)"
+               " AND pg_visible_in_snapshot(t.queue_txid, %s)"
+               " UNION ALL SELECT %s FROM %s t"
+               " WHERE t.queue_txid = ANY (ARRAY(SELECT x FROM pg_snapshot_xip($1::pg_snapshot) x))"
+               " AND pg_visible_in_snapshot(t.queue_txid, %s)",
+               columns, table, upto, columns, table, upto);
+}
+
+/* "t.queue_seq AS q, t.id::text AS c0, ..." */
+static void add_columns(struct buf *b, const struct source *src, PGconn *conn)
+{
+    buf_puts(b, "t.queue_seq AS q");
+    for (int i = 0; i < src->n_columns; i++) {
+        char *name CLEANUP(freep) = pg_quote_ident(conn, src->columns[i].name);
+        if (src->columns[i].micros) {
+            buf_printf(b, ", (extract(epoch FROM t.%s) * 1000000)::bigint::text AS c%d", name, i);
+        } else {
+            buf_printf(b, ", t.%s::text AS c%d", name, i);
+        }
+    }
+}
+
+/*
+ * Wraps the row source `from` (columns q, c0..cn): adds the length of the whole row and cuts what is too long. OFFSET 0
+ * keeps the casts from being evaluated once more for each use.
+ */
+static void add_row_select(struct buf *b, const struct source *src, int64_t row_bytes_max, const char *from)
+{
+    buf_puts(b, "SELECT q, len");
+    buf_printf(b, ", CASE WHEN len > %" PRId64 " THEN encode(sha256(convert_to(c%d, 'UTF8')), 'hex') END", row_bytes_max,
+               src->payload);
+    for (int i = 0; i < src->n_columns; i++) {
+        buf_printf(b, ", CASE WHEN len > %" PRId64 " THEN left(c%d, %d) ELSE c%d END", row_bytes_max, i, ROW_CUT_CHARS, i);
+    }
+    buf_puts(b, " FROM (SELECT *, 0");
+    for (int i = 0; i < src->n_columns; i++) {
+        buf_printf(b, " + coalesce(octet_length(c%d), 0)", i);
+    }
+    buf_printf(b, " AS len FROM (%s) a OFFSET 0) r ORDER BY q", from);
+}
+
+void window_sql_init(struct window_sql *sql, const struct source *src, PGconn *conn, int64_t row_bytes_max)
+{
+    char *table CLEANUP(freep) = pg_quote_ident(conn, src->table);
+    struct buf columns;
+    struct buf from;
+    struct buf b;
+
+    buf_init(&columns, SQL_MAX);
+    buf_init(&from, SQL_MAX);
+    buf_init(&b, SQL_MAX);
+    add_columns(&columns, src, conn);
+
+    buf_puts(&b, "SELECT pg_current_snapshot()::text, pg_current_wal_insert_lsn()::text, (SELECT count(*) FROM (");
+    add_candidates(&b, table, "1", "pg_current_snapshot()");
+    buf_puts(&b, " LIMIT $2) c)");
+    sql->tick = buf_take(&b);
+
+    /* OFFSET 0: else min() and max() would walk the index on queue_seq over everything published. */
+    buf_puts(&b, "SELECT min(q), max(q) FROM (");
+    add_candidates(&b, table, "t.queue_seq AS q", "$2::pg_snapshot");
+    buf_puts(&b, " OFFSET 0) c");
+    sql->range = buf_take(&b);
+
+    buf_puts(&b, "WITH c AS MATERIALIZED (");
+    add_candidates(&b, table, buf_str(&columns), "$2::pg_snapshot");
+    buf_puts(&b, ") ");
+    add_row_select(&b, src, row_bytes_max, "SELECT * FROM c WHERE q > $3::bigint ORDER BY q LIMIT $4::bigint");
+    sql->small = buf_take(&b);
+
+    buf_printf(&from,
+               "SELECT %s FROM %s t WHERE t.queue_seq > $3::bigint AND t.queue_seq <= $5::bigint"
+               " AND t.queue_txid IS NOT NULL AND NOT pg_visible_in_snapshot(t.queue_txid, $1::pg_snapshot)"
+               " AND pg_visible_in_snapshot(t.queue_txid, $2::pg_snapshot)"
+               " ORDER BY t.queue_seq LIMIT $4::bigint",
+               buf_str(&columns), table);
+    add_row_select(&b, src, row_bytes_max, buf_str(&from));
+    sql->walk = buf_take(&b);
+
+    buf_done(&columns);
+    buf_done(&from);
+    buf_done(&b);
+}
+
+void window_sql_done(struct window_sql *sql)
+{
+    free(sql->tick);
+    free(sql->range);
+    free(sql->small);
+    free(sql->walk);
+    *sql = (struct window_sql){0};
+}
+
+enum rc window_tick(PGconn *conn, const struct window_sql *sql, const char *s1, int64_t limit, struct tick *out,
+                    struct err *err)
+{
+    PGresult *res CLEANUP(pg_clearp) = NULL;
+    char number[24];
+
+    snprintf(number, sizeof(number), "%" PRId64, limit + 1);
+    const char *params[] = {s1, number};
+    TRY(pg_query(conn, sql->tick, 2, params, &res, err));
+    out->s2 = xstrdup(pg_text(res, 0, 0));
+    out->lsn = xstrdup(pg_text(res, 0, 1));
+    out->candidates = pg_int(res, 0, 2, 0);
+    return RC_OK;
+}
+
+void tick_done(struct tick *t)
+{
+    free(t->s2);
+    free(t->lsn);
+    *t = (struct tick){0};
+}
+
+enum rc window_range(PGconn *conn, const struct window_sql *sql, const char *s1, const char *s2, int64_t *out_first,
+                     int64_t *out_last, struct err *err)
+{
+    PGresult *res CLEANUP(pg_clearp) = NULL;
+    const char *params[] = {s1, s2};
+
+    TRY(pg_query(conn, sql->range, 2, params, &res, err));
+    *out_first = pg_int(res, 0, 0, 1);
+    *out_last = pg_int(res, 0, 1, 0);
+    return RC_OK;
+}
+
+/* Ends a statement whose rest is not wanted. The backend has the signal when PQcancel returns, and an idle one ignores it. */
+static void cancel_rest(PGconn *conn)
+{
+    char why[256];
+    PGcancel *cancel = PQgetCancel(conn);
+
+    if (cancel != NULL) {
+        (void)PQcancel(cancel, why, (int)sizeof(why));
+        PQfreeCancel(cancel);
+    }
+}
+
+static enum rc read_rows(PGconn *conn, window_row_fn fn, void *opaque, int64_t *out_rows, bool *out_stopped, struct err *err)
+{
+    enum rc rc = RC_OK;
+    PGresult *res = NULL;
+
+    while ((res = PQgetResult(conn)) != NULL) {
+        ExecStatusType st = PQresultStatus(res);
+        if (rc == RC_OK && !*out_stopped) {
+            if (st == PGRES_SINGLE_TUPLE) {
+                ++*out_rows;
+                rc = fn(res, opaque, out_stopped, err);
+            } else if (st != PGRES_TUPLES_OK) {
+                rc = pg_fail(conn, res, err);
+            }
+            if (rc != RC_OK || *out_stopped) {
+                cancel_rest(conn);
+            }
+        }
+        PQclear(res);
+    }
+    return rc;
+}
+
+enum rc window_read(PGconn *conn, const struct window_sql *sql, const struct window *w, int64_t rows_max, window_row_fn fn,
+                    void *opaque, bool *out_more, struct err *err)
+{
+    char after[24];
+    char limit[24];
+    char upto[24];
+    int64_t rows = 0;
+    bool stopped = false;
+
+    snprintf(after, sizeof(after), "%" PRId64, w->after_seq);
+    snprintf(limit, sizeof(limit), "%" PRId64, rows_max);
+    snprintf(upto, sizeof(upto), "%" PRId64, w->upto_seq);
+    const char *params[] = {w->s1, w->s2, after, limit, upto};
+    if (PQsendQueryParams(conn, w->walk ? sql->walk : sql->small, w->walk ? 5 : 4, NULL, params, NULL, NULL, 0) != 1 ||
+        PQsetSingleRowMode(conn) != 1) {
+        return pg_fail(conn, NULL, err);
+    }
+    TRY(read_rows(conn, fn, opaque, &rows, &stopped, err));
+    *out_more = stopped || rows >= rows_max;
+    return RC_OK;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The polling cursor: snapshot difference.
+ *
+ * A window is what is visible in snapshot s2 and was not in s1, in the order of queue_seq. Never `id > last`, never
+ * ordered by transaction id: both lose or invert rows (sequence numbers are drawn before the commit, transaction ids
+ * before the row lock).
+ *
+ * A small window is read through the index on queue_txid behind a materialization barrier and sorted; a large one (or
+ * one that a predecessor left half done) walks the index on queue_seq in chunks.
+ *
+ * Thread: that of the session. No transaction stays open between calls.
+ */
+#ifndef SLUICE_RELAY_WINDOW_H
+#define SLUICE_RELAY_WINDOW_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "relay/source.h"
+
+/* Columns of a row before those of the source. */
+enum { ROW_SEQ, ROW_BYTES, ROW_SHA256, ROW_COLUMNS };
+
+/* SQL texts of one source, made once. */
+struct window_sql {
+    char *tick;
+    char *range;
+    char *small;
+    char *walk;
+};
+
+/*
+ * row_bytes_max: rows whose text is longer come cut (each column to ROW_CUT_CHARS), with the SHA-256 of the payload.
+ */
+#define ROW_CUT_CHARS 65536
+void window_sql_init(struct window_sql *sql, const struct source *src, PGconn *conn, int64_t row_bytes_max);
+void window_sql_done(struct window_sql *sql);
+
+/* What a look at the database shows. Strings are heap memory of the tick. */
+struct tick {
+    char *s2;           /* the snapshot of this look */
+    char *lsn;          /* WAL insert position read after s2 */
+    int64_t candidates; /* rows beyond s1, counted up to limit + 1 */
+};
+enum rc window_tick(PGconn *conn, const struct window_sql *sql, const char *s1, int64_t limit, struct tick *out,
+                    struct err *err) MUST_USE;
+void tick_done(struct tick *t);
+
+struct window {
+    const char *s1, *s2;
+    int64_t after_seq; /* rows up to this one are done */
+    int64_t upto_seq;  /* no row of the window is beyond; only for walk */
+    bool walk;
+};
+
+/* Finds first and last sequence number of a large window. *out_first > *out_last: it is empty. */
+enum rc window_range(PGconn *conn, const struct window_sql *sql, const char *s1, const char *s2, int64_t *out_first,
+                     int64_t *out_last, struct err *err) MUST_USE;
+
+/*
+ * Called for each row in order, with a one-row result that is cleared afterwards. Sets *stop to end the reading after
+ * this row.
+ */
+typedef enum rc (*window_row_fn)(const PGresult *row, void *opaque, bool *stop, struct err *err);
+
+/* Reads at most rows_max rows of the window beyond after_seq. *out_more: the window may hold further rows. */
+enum rc window_read(PGconn *conn, const struct window_sql *sql, const struct window *w, int64_t rows_max, window_row_fn fn,
+                    void *opaque, bool *out_more, struct err *err) MUST_USE;
+
+#endif
