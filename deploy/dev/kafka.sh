@@ -135,10 +135,14 @@ kafka_start_node() {
         -cp "$(kafka_cache_dir)/libs/*" kafka.Kafka "$dir/$node/server.properties"
 }
 
-# Answers with all its brokers and a controller.
+# Answers with all its brokers and a controller. kcat waits its whole timeout for a broker that refuses the connection,
+# so it is asked only when they listen.
 kafka_ready() {
-    local dir=$1 want
+    local dir=$1 want node
     want=$(<"$dir/brokers")
+    for node in $(kafka_nodes "$dir"); do
+        ! port_free "$(kafka_node_port "$dir" "$node")" || return 1
+    done
     kcat -b "$(kafka_brokers "$dir")" -L -J -m 2 2>/dev/null |
         jq -e --argjson want "$want" '(.brokers | length) == $want and .controllerid >= 0' >/dev/null 2>&1
 }

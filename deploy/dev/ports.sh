@@ -34,14 +34,13 @@ port_free() { [[ -z $(port_inodes "$1") ]]; }
 port_holder() {
     local inode fd pid cmd
     for inode in $(port_inodes "$1"); do
-        for fd in /proc/[0-9]*/fd/*; do
-            [[ $(readlink "$fd" 2>/dev/null) == "socket:[$inode]" ]] || continue
-            pid=${fd#/proc/}
-            pid=${pid%%/*}
-            cmd=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | cut -c1-90)
-            printf 'port %s is held by pid %s (%s)\n' "$1" "$pid" "${cmd% }"
-            return 0
-        done
+        fd=$(find /proc/[0-9]*/fd -maxdepth 1 -lname "socket:\\[$inode\\]" -print -quit 2>/dev/null) || true
+        [[ -n $fd ]] || continue
+        pid=${fd#/proc/}
+        pid=${pid%%/*}
+        cmd=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | cut -c1-90)
+        printf 'port %s is held by pid %s (%s)\n' "$1" "$pid" "${cmd% }"
+        return 0
     done
     printf 'port %s is held by a process of another user\n' "$1"
 }
@@ -170,4 +169,4 @@ port_single_search() {
     return 1
 }
 
-port_single() { ports_locked port_single_search "${1:-$$}"; }
+port_single() { ports_locked port_single_search "$1"; }

@@ -39,8 +39,8 @@ SLUICE_DEV_STATE=$SLUICE_DEV_STATE_OUTER
 [[ -n $SLUICE_DEV_STATE ]] || unset SLUICE_DEV_STATE
 
 T_NAME='' T_DIR='' T_ID='' T_ADMIN_URL='' T_STARTED=$SECONDS
-# shellcheck disable=SC2034 # for the tests: output of t_exit, exit code of stop_role and role_exit
-T_OUT='' T_RC=0
+# For the tests: output of t_exit, exit code of stop_role and role_exit.
+export -n T_OUT='' T_RC=0
 T_DATABASES=() # "admin url" and name of each database to drop
 
 # ---------------------------------------------------------------------------------------------------- verdicts
@@ -288,7 +288,7 @@ topic_count() { topic_kcat "$1" "${2:-read_committed}" '%o\n' | wc -l; }
 own_pg() {
     local port
     OWN_PG=$T_DIR/pg
-    port=$(port_single) || t_fail "no free port"
+    port=$(port_single $$) || t_fail "no free port"
     pg_create "$OWN_PG" "$@" || t_fail "initdb"
     pg_start "$OWN_PG" "$port" || t_fail "PostgreSQL does not start"
     DATABASE_URL=$(pg_url "$OWN_PG")
@@ -304,7 +304,7 @@ own_kafka() {
     local i ports=()
     OWN_KAFKA=$T_DIR/kafka
     for ((i = 0; i < 2 * ${1:-1}; i++)); do
-        ports+=("$(port_single)")
+        ports+=("$(port_single $$)")
     done
     kafka_create "$OWN_KAFKA" "${1:-1}" || t_fail "Kafka cluster"
     kafka_set_ports "$OWN_KAFKA" "${ports[@]}"
