@@ -3,15 +3,9 @@
 #include "avro/check.h"
 
 #include <stdint.h>
-#include <string.h>
 
+#include "avro/place.h"
 #include "avro/utf8.h"
-
-/* Where in the record we are; one on the stack for each level, for the message only. */
-struct place {
-    const struct place *up;
-    const char *name; /* field; NULL = an element */
-};
 
 struct walk {
     const unsigned char *bytes;
@@ -24,32 +18,10 @@ struct walk {
 
 static enum rc walk_value(struct walk *w, const struct shape *s, const struct place *here);
 
-/* "a.b[].c" of a place; the outermost names may be missing when it is very long. */
-static const char *place_path(const struct place *here, char *out, size_t size)
-{
-    size_t at = size - 1;
-    out[at] = '\0';
-    for (; here != NULL; here = here->up) {
-        const char *name = here->name != NULL ? here->name : "[]";
-        size_t n = strlen(name);
-        bool dot = out[at] != '\0' && out[at] != '[';
-        if (at < n + 1) {
-            break;
-        }
-        if (dot) {
-            out[--at] = '.';
-        }
-        at -= n;
-        memcpy(out + at, name, n);
-    }
-    return out[at] != '\0' ? out + at : "value";
-}
-
 static enum rc refuse(struct walk *w, const struct place *here, size_t at, const char *expected)
 {
-    char path[128];
-    FAIL(w->err, RC_REJECT, "malformed Avro: %s at byte %zu: expected %s", place_path(here, path, sizeof(path)), at,
-         expected);
+    char path[PLACE_PATH_MAX];
+    FAIL(w->err, RC_REJECT, "malformed Avro: %s at byte %zu: expected %s", place_path(here, path), at, expected);
 }
 
 static enum rc walk_skip(struct walk *w, size_t n, const struct place *here, const char *expected)

@@ -47,7 +47,7 @@ enum avro_kind {
     AVRO_KIND_FIXED,
     AVRO_KIND_ARRAY,
     AVRO_KIND_MAP,
-    AVRO_KIND_UNION, /* other than null and one more */
+    AVRO_KIND_UNION, /* never of a field: see avro_field.nullable */
     AVRO_KIND_RECORD,
 };
 const char *avro_kind_name(enum avro_kind kind); /* as in a schema: "long"; static */
@@ -128,7 +128,8 @@ enum rc avro_frame_version(const struct avro_set *set, const void *bytes, size_t
 
 /*
  * Appends a framed value to out as one JSON object: fields in the writer's order, strings as they are, enums as
- * symbols, unions bare, bytes and fixed as {"base64": "..."}, NaN and infinities as strings. RC_REJECT: malformed
+ * symbols, unions bare, bytes and fixed as a string of the code points 0 to 255 (as Avro's JSON encoding), NaN and
+ * infinities as strings. RC_REJECT: malformed
  * (field, byte offset, expectation), or out's ceiling; out is then as before.
  */
 enum rc avro_decode_json(const struct avro_set *set, const void *bytes, size_t n, struct buf *out,
@@ -140,23 +141,23 @@ enum rc avro_decode_json(const struct avro_set *set, const void *bytes, size_t n
  */
 struct avro_input;
 
-enum rc avro_input_create(const struct avro_set *set, const char *schema_name, struct avro_input **out_r,
+enum rc avro_input_create(const struct avro_set *set, const char *schema_name, struct avro_input **out_in,
                           struct err *err) MUST_USE;
-struct avro_input *avro_input_free(struct avro_input *r); /* accepts NULL, returns NULL */
-void avro_input_freep(struct avro_input **r);
-int avro_input_index(const struct avro_input *r, const char *field_name); /* -1 = no such field */
+struct avro_input *avro_input_free(struct avro_input *in); /* accepts NULL, returns NULL */
+void avro_input_freep(struct avro_input **in);
+int avro_input_index(const struct avro_input *in, const char *field_name); /* -1 = no such field */
 
 /* Reads one framed value; the getters below then speak of it. RC_REJECT: malformed, or of another schema. */
-enum rc avro_input_read(struct avro_input *r, const void *bytes, size_t n, struct err *err) MUST_USE;
+enum rc avro_input_read(struct avro_input *in, const void *bytes, size_t n, struct err *err) MUST_USE;
 
 /*
- * Getters. The field must be of that kind (asserted: a programmer's mistake). Strings and bytes have a NUL behind,
- * belong to the reader and live until the next read. NULL or fallback for a null.
+ * Getters. The field must be of that kind (asserted: a programmer's mistake). Strings have a NUL behind and
+ * none inside; they belong to the reader and live until the next read. NULL or fallback for a null.
  */
-bool avro_input_null(const struct avro_input *r, int field);
-const char *avro_input_string(const struct avro_input *r, int field, size_t *out_n); /* string, bytes, enum */
-int64_t avro_input_long(const struct avro_input *r, int field, int64_t fallback);    /* int, long */
-bool avro_input_bool(const struct avro_input *r, int field, bool fallback);
-double avro_input_double(const struct avro_input *r, int field, double fallback);
+bool avro_input_null(const struct avro_input *in, int field);
+const char *avro_input_string(const struct avro_input *in, int field, size_t *out_n); /* string, bytes, enum */
+int64_t avro_input_long(const struct avro_input *in, int field, int64_t fallback);    /* int, long */
+bool avro_input_bool(const struct avro_input *in, int field, bool fallback);
+double avro_input_double(const struct avro_input *in, int field, double fallback);
 
 #endif

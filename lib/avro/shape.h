@@ -33,15 +33,15 @@ struct shape_field {
 
 struct shape {
     enum avro_kind kind;
-    bool timestamp_micros;    /* AVRO_KIND_LONG */
-    const char *name;         /* record, enum, fixed: without namespace; else NULL */
-    size_t min_bytes;         /* no value has a shorter encoding */
-    size_t n;                 /* fields, symbols, or bytes of a fixed */
+    bool timestamp_micros;      /* AVRO_KIND_LONG */
+    const char *name;           /* record, enum, fixed: without namespace; else NULL */
+    size_t min_bytes;           /* no value has a shorter encoding */
+    size_t n;                   /* fields, symbols, or bytes of a fixed */
     struct shape_field *fields; /* record */
-    const char **symbols;     /* enum */
-    const char *enum_preset;  /* enum: the symbol a reader takes for one it does not know, or NULL */
-    const struct shape *item; /* array, map: element; union: what is not null */
-    int null_branch;          /* union: 0 or 1 */
+    const char **symbols;       /* enum */
+    const char *enum_preset;    /* enum: the symbol a reader takes for one it does not know, or NULL */
+    const struct shape *item;   /* array, map: element; union: what is not null */
+    int null_branch;            /* union: 0 or 1 */
 };
 
 /* RC_FATAL: not a schema, or one of the things refused above; the text says where. */

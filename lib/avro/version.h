@@ -19,7 +19,8 @@ struct avro_version {
     const struct shape *shape; /* a record */
     json_t *json;              /* owned; shape borrows its defaults */
     avro_schema_t schema;      /* owned */
-    avro_value_iface_t *iface; /* owned; makes generic values. Its reference count is atomic, its values are not shareable */
+    avro_value_iface_t
+        *iface; /* owned; makes generic values. Its reference count is atomic, its values are not shareable */
 };
 
 #endif
