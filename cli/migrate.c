@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sluice migrate`: creates and upgrades the tables; prints the SQL or the grants of a least-privilege role. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "commands.h"
+#include "pg/conn.h"
+#include "pg/migrate.h"
+#include "schemas/embedded.h"
+
+#define MIGRATIONS_MAX 512
+#define PRINT_MAX ((size_t)4 << 20)
+
+/*
+ * What the roles of sluice need and no more. The writers of outbox rows need INSERT on the outbox alone: the triggers
+ * run with the owner's rights.
+ */
+static const char ROLE_SQL[] =
+    "-- A role for `sluice run ...` that owns nothing. Replace the password; run as the owner of the tables.\n"
+    "CREATE ROLE sluice_run LOGIN PASSWORD 'change-me' NOSUPERUSER NOCREATEDB NOCREATEROLE;\n"
+    "GRANT USAGE ON SCHEMA @SCHEMA@ TO sluice_run;\n"
+    "GRANT SELECT ON ALL TABLES IN SCHEMA @SCHEMA@ TO sluice_run;\n"
+    "GRANT UPDATE ON @SCHEMA@.cs_platform_event_outbox TO sluice_run;\n"
+    "GRANT INSERT, UPDATE, DELETE ON @SCHEMA@.sluice_waiting, @SCHEMA@.sluice_positions,\n"
+    "    @SCHEMA@.sluice_relay_positions, @SCHEMA@.cs_platform_event_delivery_attempts,\n"
+    "    @SCHEMA@.cs_platform_event_dead_letters TO sluice_run;\n"
+    "GRANT SELECT ON SEQUENCE @SCHEMA@.sluice_queue_seq TO sluice_run;\n"
+    "-- A role for the business that writes events:\n"
+    "--   GRANT INSERT ON @SCHEMA@.cs_platform_event_outbox, @SCHEMA@.payment_outbox TO your_app;\n";
+
+static size_t list_migrations(struct migration out[MIGRATIONS_MAX])
+{
+    size_t n = SCHEMAS_SQL_n < MIGRATIONS_MAX ? SCHEMAS_SQL_n : MIGRATIONS_MAX;
+
+    for (size_t i = 0; i < n; i++) {
+        out[i] = (struct migration){.name = SCHEMAS_SQL[i].name, .sql = SCHEMAS_SQL[i].text};
+    }
+    return n;
+}
+
+static void note_applied(const char *name, void *opaque)
+{
+    cli_note(opaque, "applied %s", name);
+}
+
+static int print_sql(const struct cli *cli, bool role)
+{
+    struct migration list[MIGRATIONS_MAX];
+    struct migration grants = {.name = "role", .sql = ROLE_SQL};
+    size_t n = list_migrations(list);
+    char *quoted CLEANUP(freep) = xasprintf("\"%s\"", config_str(cli->cfg, "database.schema"));
+    struct buf out;
+
+    buf_init(&out, PRINT_MAX);
+    migrate_print(quoted, role ? &grants : list, role ? 1 : n, &out);
+    int code = cli_print(&out);
+    buf_done(&out);
+    return code;
+}
+
+static enum rc apply(const struct cli *cli, size_t *out_applied, struct err *err)
+{
+    PGconn *conn CLEANUP(pg_closep) = NULL;
+    struct migration list[MIGRATIONS_MAX];
+    size_t n = list_migrations(list);
+    const char *schema = config_str(cli->cfg, "database.schema");
+    struct pg_options opt = {.app = "sluice migrate", .schema = schema};
+
+    TRY(pg_open(config_str(cli->cfg, "database.url"), &opt, &conn, err));
+    TRY(migrate_pending(conn, schema, list, n, out_applied, err));
+    if (cli->dry_run) {
+        for (size_t i = n - *out_applied; i < n; i++) {
+            cli_note(cli, "would apply %s", list[i].name);
+        }
+        return RC_OK;
+    }
+    return migrate_apply(conn, schema, list, n, note_applied, (void *)(uintptr_t)cli, err);
+}
+
+int cmd_migrate(const struct cli *cli)
+{
+    struct err err;
+    size_t applied = 0;
+
+    if (cli_flag(cli, "print") != NULL) {
+        return print_sql(cli, false);
+    }
+    if (cli_flag(cli, "print-role") != NULL) {
+        return print_sql(cli, true);
+    }
+    if (apply(cli, &applied, &err) != RC_OK) {
+        return cli_fail("migrate", &err);
+    }
+    if (cli->json) {
+        printf("{\"migrations\":%zu,\"%s\":%zu}\n", SCHEMAS_SQL_n, cli->dry_run ? "pending" : "applied", applied);
+    } else if (applied == 0) {
+        cli_note(cli, "the database is up to date (%zu migrations)", SCHEMAS_SQL_n);
+    }
+    return EXIT_DONE;
+}
