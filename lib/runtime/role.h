@@ -5,7 +5,8 @@
  * A role is one process in the foreground. The runtime sets up logging, opens the operator endpoints
  * (/livez /readyz /metrics), records itself in the runtime directory, then calls role->run on the main
  * thread. run() returns RC_OK after a clean drain. The runtime turns its result into the exit code:
- * OK 0, RETRY and FENCED 75, REJECT and FATAL 1.
+ * OK 0, RETRY and FENCED 75, REJECT and FATAL 1; an error with code ERR_CONFIG 78, after which a supervisor does not
+ * try again.
  *
  * First SIGTERM or SIGINT: role_stopping() becomes true and role_stop_fd() readable; run() finishes what
  * it has begun and returns. Second one: the process exits at once with 130. SIGPIPE is ignored.
@@ -30,6 +31,9 @@ struct role {
     const struct option_table *options;
     enum rc (*run)(struct role_ctx *ctx, struct err *err);
 };
+
+#define ROLE_PARTS_MAX 32   /* named parts of readiness; more are a programming error */
+#define ROLE_WATCHES_MAX 32 /* loops watched at once */
 
 /* Runs the role to its end; returns the exit code of the process. Call once, from the main thread. */
 int role_main(const struct role *role, const struct config *cfg);

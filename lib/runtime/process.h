@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the kernel knows of a process. */
+#ifndef SLUICE_RUNTIME_PROCESS_H
+#define SLUICE_RUNTIME_PROCESS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * Start time in clock ticks since boot (field 22 of /proc/PID/stat), 0 when there is no such process (zombies count
+ * as gone). PID and start time together name a process: a PID alone is used again.
+ */
+uint64_t process_start(pid_t pid);
+
+/* Sets the process_* and sluice_build_info metrics of this process. Thread: any. */
+void process_metrics(const char *role, int64_t started_utc_ms);
+
+/* Keeps memory, and with it secrets, out of core files and away from other processes of the user. */
+void process_protect(void);
+
+#endif
