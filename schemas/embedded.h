@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The data contract's files as they were when the program was built. Bytes are followed by a NUL that `size` does not count. */
+/* The data contract's files as they were when the program was built. Bytes are followed by a NUL that `size` does not
+ * count. */
 #ifndef SLUICE_SCHEMAS_EMBEDDED_H
 #define SLUICE_SCHEMAS_EMBEDDED_H
 

@@ -13,13 +13,14 @@
 #include <stdint.h>
 
 struct topic_spec {
-    const char *name;      /* without prefix */
-    int partitions;        /* fixed for life */
-    int64_t retention_ms;  /* -1 = kept for ever */
+    const char *name;     /* without prefix */
+    int partitions;       /* fixed for life */
+    int64_t retention_ms; /* -1 = kept for ever */
     bool compacted;
     int64_t max_message_bytes;
-    const char *schema;    /* Avro schema name in schemas/avro, or NULL: values are whatever was dead-lettered, or our own JSON */
-    const char *key;       /* what the key is, for people */
+    const char
+        *schema; /* Avro schema name in schemas/avro, or NULL: values are whatever was dead-lettered, or our own JSON */
+    const char *key; /* what the key is, for people */
     const char *help;
 };
 
