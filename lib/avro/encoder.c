@@ -21,7 +21,7 @@ struct slot {
     const struct shape *type;  /* as declared, a union for a nullable field */
     const struct shape *value; /* what is not null */
     const json_t *preset;
-    avro_value_t cell = {0}; /* inside the encoder's value: not counted */
+    avro_value_t cell; /* inside the encoder's value: not counted */
     bool set;
 };
 
