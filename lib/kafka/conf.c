@@ -61,7 +61,6 @@ static enum rc set_common(rd_kafka_conf_t *conf, const struct config *cfg, const
         {"reconnect.backoff.max.ms", "1000"},
         {"log.connection.close", "false"},
         {"allow.auto.create.topics", "false"},
-        {"partitioner", "murmur2_random"}, /* as Java clients: one key, one partition, whoever writes */
     };
     const char *brokers = config_str(cfg, "kafka.brokers");
 

@@ -58,6 +58,7 @@ static enum rc configure(rd_kafka_conf_t *conf, const struct producer_options *o
         {"transactional.id", opt->transactional_id},
         {"transaction.timeout.ms", timeout},
         {"message.timeout.ms", timeout},
+        {"partitioner", "murmur2_random"}, /* as Java clients: one key, one partition, whoever writes */
         {"linger.ms", "5"},
         {"batch.num.messages", "10000"},
         {"batch.size", "1000000"},

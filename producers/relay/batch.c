@@ -136,7 +136,7 @@ static void mark_dead(struct batch *b, struct row *r, const char *class, const c
     struct dead *d = arena_alloc(&b->arena, sizeof(*d));
 
     d->class = class;
-    d->message = arena_strndup(&b->arena, message, strnlen(message, ERR_TEXT_MAX));
+    d->message = arena_strndup(&b->arena, message, strlen(message));
     r->dead = d;
 }
 

@@ -52,6 +52,8 @@ static void add_dead(struct headers *h, const struct row *r)
 {
     clock_rfc3339(clock_utc_us(), h->now);
     add(h, "__dlq.errors.topic", r->topic);
+    add(h, "__dlq.errors.partition", "-1"); /* it never was in a topic: the row is known by id and queue.seq */
+    add(h, "__dlq.errors.offset", "-1");
     add(h, "__dlq.errors.group", "relay");
     add(h, "__dlq.errors.delivery.count", "0");
     add(h, "__dlq.errors.message", r->dead->message);

@@ -18,9 +18,12 @@ static enum rc open_session(struct lane *l, struct err *err)
 
     TRY(pg_open(config_str(l->cfg, "database.url"), &opt, &l->conn, err));
     TRY(pg_require_direct(l->conn, err));
-    /* Plans must not depend on statistics of a table that changes all the time: both reads are index scans or wrong. */
+    /*
+     * Plans must not depend on statistics of a table that changes all the time: every read is an ordered index scan.
+     * (A bitmap scan would fetch and sort the whole rest of a window for each chunk of it.)
+     */
     TRY(pg_exec(l->conn,
-                "SET enable_seqscan = off; SET jit = off; SET max_parallel_workers_per_gather = 0;"
+                "SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off; SET max_parallel_workers_per_gather = 0;"
                 " SET plan_cache_mode = force_custom_plan",
                 NULL, err));
     TRY(source_check_schema(l->src, l->set, err));

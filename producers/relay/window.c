@@ -43,7 +43,7 @@ static void add_columns(struct buf *b, const struct source *src, PGconn *conn)
 
 /*
  * Wraps the row source `from` (columns q, c0..cn): adds the length of the whole row and cuts what is too long. OFFSET 0
- * keeps the casts from being evaluated once more for each use.
+ * keeps the casts from being evaluated once more for each use; ORDER BY at each level lets the order of the index through.
  */
 static void add_row_select(struct buf *b, const struct source *src, int64_t row_bytes_max, const char *from)
 {
@@ -57,7 +57,7 @@ static void add_row_select(struct buf *b, const struct source *src, int64_t row_
     for (int i = 0; i < src->n_columns; i++) {
         buf_printf(b, " + coalesce(octet_length(c%d), 0)", i);
     }
-    buf_printf(b, " AS len FROM (%s) a OFFSET 0) r ORDER BY q", from);
+    buf_printf(b, " AS len FROM (%s) a ORDER BY q OFFSET 0) r ORDER BY q", from);
 }
 
 void window_sql_init(struct window_sql *sql, const struct source *src, PGconn *conn, int64_t row_bytes_max)
