@@ -13,7 +13,7 @@ lint_format() {
     out=$(tracked '*.c' '*.h' | xargs -0 -r clang-format-14 --dry-run -Werror --style=file 2>&1) && return 0
     # One line a place says enough; ./dev fmt knows the rest.
     grep -E '^[^ ].*: (error|warning): ' <<<"$out" | cut -d: -f1,2 | sort -u -t: -k1,1 -k2,2n |
-        awk -F: '{ n[$1]++; if (n[$1] <= 5) at[$1] = at[$1] " " $2 } END { for (f in n) printf "%s: %d lines not formatted:%s%s\n", f, n[f], at[f], n[f] > 5 ? " ..." : "" }' | sort
+        awk -F: '{ n[$1]++; if (n[$1] <= 5) at[$1] = at[$1] " " $2 } END { for (f in n) printf "%s: %d lines not formatted:%s%s\n", f, n[f], at[f], (n[f] > 5 ? " ..." : "") }' | sort
     printf './dev fmt rewrites them\n'
     return 1
 }
