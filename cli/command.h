@@ -41,6 +41,8 @@ struct command {
     int (*run)(const struct cli *cli); /* returns an exit code; NULL = only children */
     const struct command *children;    /* looked for first in the first argument */
     size_t n_children;
+    bool no_config; /* runs without looking at file and environment, so that it works when they are wrong */
+    void (*help_more)(const struct cli *cli, struct buf *out); /* what --help adds from other tables, or NULL */
 };
 
 /* What a command gets. Everything belongs to main and lives until the command returns. */
@@ -48,21 +50,26 @@ struct cli {
     const struct config *cfg; /* loaded and checked: file, environment, flags */
     const struct command *command;
     int argc; /* positional arguments only */
-    char *const *argv;
+    const char *const *argv;
     bool json;
     bool yes;
     bool dry_run;
     bool quiet;
+    const char *path;                       /* "sluice topics apply" */
     const char *flag_values[CLI_FLAGS_MAX]; /* by position in command->flags; use cli_flag() */
 };
 
 /* The flag's value ("" for a switch), or NULL when it was not given. The name must be in the command's row. */
 const char *cli_flag(const struct cli *cli, const char *name);
-/* Plain decimal; *out_value is left alone when the flag was not given. REJECT: not a whole number in min..max. */
+/*
+ * Plain decimal; *out_value is left alone when the flag was not given. REJECT: not a whole number in min..max; the
+ * command then returns cli_usage(cli, "%s", err.text).
+ */
 enum rc cli_flag_int(const struct cli *cli, const char *name, int64_t min, int64_t max, int64_t *out_value,
                      struct err *err) MUST_USE;
 
-/* Prints `sluice: WHAT: text of err` (with the foreign code) to stderr; returns exit_code_of(err->rc). */
+/* Prints `sluice: WHAT: text of err` (with the foreign code) to stderr; returns exit_code_of(err->rc), or 78 for
+ * ERR_CONFIG. */
 int cli_fail(const char *what, const struct err *err);
 /* Prints `sluice: ...` and where to find help; returns EXIT_USAGE. */
 int cli_usage(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -70,6 +77,9 @@ int cli_usage(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void cli_note(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Writes all of out to stdout; EXIT_DONE, or EXIT_FAILED when stdout is gone. */
 int cli_print(const struct buf *out);
+
+/* EXIT_DONE, or EXIT_CONFIG after saying that this option is not set. */
+int cli_require(const struct cli *cli, const char *option);
 
 /* Finds the command, loads the configuration, runs it. */
 int cli_main(const struct command *root, int argc, char **argv, char **envp);

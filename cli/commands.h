@@ -14,7 +14,8 @@ int cmd_config(const struct cli *cli);       /* config.c */
 int cmd_config_check(const struct cli *cli); /* config.c */
 int cmd_config_docs(const struct cli *cli);  /* config.c */
 
-int cmd_run(const struct cli *cli);    /* run.c; ROLE... */
+int cmd_run(const struct cli *cli); /* run.c; ROLE... */
+void run_help(const struct cli *cli, struct buf *out);
 int cmd_health(const struct cli *cli); /* run.c; ROLE */
 
 int cmd_migrate(const struct cli *cli); /* migrate.c; --print, --print-role */

@@ -26,9 +26,9 @@ struct topic_spec {
 
 struct road_step {
     const char *from; /* table or topic */
-    const char *via;  /* role */
+    const char *via;  /* role, or who else does it: "SQL", "dlq" (the redrive commands), "people" */
     const char *to;   /* topic or table, or "https: ..." for the outside world */
-    const char *dlq;  /* topic for what via cannot handle, or NULL */
+    const char *dlq;  /* topic for what via cannot handle, or the outbox through which it gets there; or NULL */
 };
 
 extern const struct topic_spec TOPICS[];

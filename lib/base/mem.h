@@ -9,6 +9,7 @@
 #ifndef SLUICE_BASE_MEM_H
 #define SLUICE_BASE_MEM_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -22,6 +23,7 @@ void *xrealloc(void *p, size_t size) MUST_USE;
 char *xstrdup(const char *s) MUST_USE;
 char *xstrndup(const char *s, size_t n) MUST_USE;
 char *xasprintf(const char *fmt, ...) MUST_USE PRINTF_LIKE(1, 2);
+char *xvasprintf(const char *fmt, va_list ap) MUST_USE PRINTF_LIKE(1, 0);
 
 /* For CLEANUP(freep) on any heap pointer. */
 void freep(void *pointer_to_pointer);

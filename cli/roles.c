@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of roles. A new role is one line here. */
+#include "roles.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "relay/relay.h"
+#include "runtime/core_options.h"
+
+const struct role *const ROLES[] = {&relay_role};
+const size_t ROLES_N = ARRAY_SIZE(ROLES);
+
+const struct role *role_find(const char *name)
+{
+    for (size_t i = 0; i < ROLES_N; i++) {
+        if (strcmp(ROLES[i]->name, name) == 0) {
+            return ROLES[i];
+        }
+    }
+    return NULL;
+}
+
+size_t option_tables(const struct option_table *out[OPTION_TABLES_MAX])
+{
+    size_t n = 0;
+    out[n++] = &CORE_OPTIONS;
+    for (size_t i = 0; i < ROLES_N && n < OPTION_TABLES_MAX; i++) {
+        if (ROLES[i]->options != NULL) {
+            out[n++] = ROLES[i]->options;
+        }
+    }
+    return n;
+}
