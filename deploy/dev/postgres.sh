@@ -35,6 +35,8 @@ pg_user() {
     fi
 }
 
+# By its real path: the server's user may not be able to walk to the link.
+pg_datadir() { readlink -f "$1/data"; }
 pg_port() { cat "$1/port"; }
 pg_url() { printf 'postgresql://sluice:%s@127.0.0.1:%s/%s\n' "$(<"$1/password")" "$(<"$1/port")" "${2:-sluice}"; }
 pg_admin_url() {
@@ -77,7 +79,7 @@ pg_create() {
     pwfile=$(mktemp)
     cat "$dir/admin_password" >"$pwfile"
     [[ $EUID -ne 0 ]] || chown "$user" "$pwfile"
-    (cd / && as_user "$user" "$bin/initdb" -D "$dir/data/" -U postgres --auth=scram-sha-256 --pwfile="$pwfile" \
+    (cd / && as_user "$user" "$bin/initdb" -D "$(pg_datadir "$dir")" -U postgres --auth=scram-sha-256 --pwfile="$pwfile" \
         --encoding=UTF8 --locale=C.UTF-8 --no-sync) >"$dir/log" 2>&1 || rc=$?
     rm -f "$pwfile"
     if ((rc != 0)); then
@@ -88,7 +90,7 @@ pg_create() {
     # fsync stays on: what survives a kill is what the tests are about.
     printf '%s\n' "listen_addresses = '127.0.0.1'" "unix_socket_directories = ''" "max_connections = 100" \
         "shared_buffers = '64MB'" "log_line_prefix = '%m [%p] %q%u@%d '" "log_timezone = 'UTC'" "timezone = 'UTC'" \
-        "$@" | as_user "$user" tee -a "$dir/data/postgresql.conf" >/dev/null
+        "$@" | as_user "$user" tee -a "$(pg_datadir "$dir")/postgresql.conf" >/dev/null
     : >"$dir/created"
 }
 
@@ -98,7 +100,7 @@ pg_ready_or_dead() { pg_ready "$2" || ! pg_alive "$1"; }
 pg_launch() {
     local dir=$1 port=$2 bin argv
     bin=$(pg_bindir) || return 1
-    argv=("$bin/postgres" -D "$dir/data/" -c "port=$port")
+    argv=("$bin/postgres" -D "$(pg_datadir "$dir")" -c "port=$port")
     if [[ $EUID -eq 0 ]]; then
         local user
         user=$(pg_user)
