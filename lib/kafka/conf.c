@@ -36,7 +36,8 @@ enum rc kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value
     char why[256] = "";
 
     if (rd_kafka_conf_set(conf, key, value, why, sizeof(why)) != RD_KAFKA_CONF_OK) {
-        FAIL(err, RC_FATAL, "option kafka.%s: %s", key, why);
+        err_set(err, RC_FATAL, __FILE__, __LINE__, "option kafka.%s: %s", key, why);
+        return err_code(err, ERR_CONFIG);
     }
     return RC_OK;
 }
@@ -65,7 +66,8 @@ static enum rc set_common(rd_kafka_conf_t *conf, const struct config *cfg, const
     const char *brokers = config_str(cfg, "kafka.brokers");
 
     if (brokers[0] == '\0') {
-        FAIL(err, RC_FATAL, "KAFKA_BROKERS is not set; expected HOST:PORT[,HOST:PORT...]");
+        err_set(err, RC_FATAL, __FILE__, __LINE__, "KAFKA_BROKERS is not set; expected HOST:PORT[,HOST:PORT...]");
+        return err_code(err, ERR_CONFIG);
     }
     TRY(kafka_conf_set(conf, "bootstrap.servers", brokers, err));
     TRY(kafka_conf_set(conf, "client.id", client, err));
@@ -97,7 +99,8 @@ enum rc kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **out_
 
     if (rk == NULL) {
         rd_kafka_conf_destroy(conf);
-        FAIL(err, RC_FATAL, "cannot create the Kafka client: %s", why);
+        err_set(err, RC_FATAL, __FILE__, __LINE__, "cannot create the Kafka client: %s", why);
+        return err_code(err, ERR_CONFIG); /* settings that are right one by one and contradict each other */
     }
     *out_rk = rk;
     return RC_OK;

@@ -15,7 +15,7 @@
 
 /*
  * client becomes client.id ("sluice-relay"). The caller owns *out_conf until it is given to rd_kafka_new.
- * FATAL with the key and librdkafka's reason when a setting is refused.
+ * FATAL with code ERR_CONFIG, the key and librdkafka's reason when a setting is refused.
  */
 enum rc kafka_conf_create(const struct config *cfg, const char *client, rd_kafka_conf_t **out_conf, struct err *err) MUST_USE;
 

@@ -105,13 +105,17 @@ static enum rc check_url(const char *url, struct err *err)
     PQconninfoOption *parsed = NULL;
 
     if (url == NULL || url[0] == '\0') {
-        FAIL(err, RC_FATAL, "DATABASE_URL is not set; expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE");
+        err_set(err, RC_FATAL, __FILE__, __LINE__,
+                "DATABASE_URL is not set; expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE");
+        return err_code(err, ERR_CONFIG);
     }
     parsed = PQconninfoParse(url, &why);
     if (parsed == NULL) {
         /* libpq's text may quote the URL and with it the password. */
         PQfreemem(why);
-        FAIL(err, RC_FATAL, "DATABASE_URL is not a connection URL; expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE");
+        err_set(err, RC_FATAL, __FILE__, __LINE__,
+                "DATABASE_URL is not a connection URL; expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE");
+        return err_code(err, ERR_CONFIG);
     }
     PQconninfoFree(parsed);
     return RC_OK;
@@ -152,7 +156,10 @@ enum rc pg_open(const char *url, const struct pg_options *opt, PGconn **out_conn
     }
     if (PQstatus(conn) != CONNECTION_OK) {
         const char *text = PQerrorMessage(conn);
-        FAIL(err, open_rc(text), "cannot connect to PostgreSQL at %s: %s", pg_where(conn, where, sizeof(where)), text);
+        enum rc rc = open_rc(text);
+        err_set(err, rc, __FILE__, __LINE__, "cannot connect to PostgreSQL at %s: %s", pg_where(conn, where, sizeof(where)),
+                text);
+        return err_code(err, rc == RC_FATAL ? ERR_CONFIG : "");
     }
     if (PQserverVersion(conn) < 150000) {
         FAIL(err, RC_FATAL, "PostgreSQL at %s is version %d; expected 15 or newer", pg_where(conn, where, sizeof(where)),
@@ -172,10 +179,11 @@ enum rc pg_require_direct(PGconn *conn, struct err *err)
     TRY(pg_exec(conn, "SELECT pg_backend_pid()", &res, err));
     if (pg_int(res, 0, 0, 0) != PQbackendPID(conn)) {
         char where[256];
-        FAIL(err, RC_FATAL,
-             "the session with %s goes through a connection pooler; DATABASE_URL must name PostgreSQL itself, because "
-             "ownership of a source is an advisory lock of one session",
-             pg_where(conn, where, sizeof(where)));
+        err_set(err, RC_FATAL, __FILE__, __LINE__,
+                "the session with %s goes through a connection pooler; DATABASE_URL must name PostgreSQL itself, because "
+                "ownership of a source is an advisory lock of one session",
+                pg_where(conn, where, sizeof(where)));
+        return err_code(err, ERR_CONFIG);
     }
     return RC_OK;
 }

@@ -24,7 +24,8 @@ struct pg_options {
 };
 
 /*
- * Opens a session. RETRY: the server is away, starting or full. FATAL: the URL, the password or the database is wrong.
+ * Opens a session. RETRY: the server is away, starting or full. FATAL with code ERR_CONFIG: the URL, the password or
+ * the database is wrong.
  * The text names host and port, never the password. *out_conn is closed with pg_close.
  */
 enum rc pg_open(const char *url, const struct pg_options *opt, PGconn **out_conn, struct err *err) MUST_USE;

@@ -71,7 +71,8 @@ static enum rc read_file(const char *path, struct buf *out, struct err *err)
     FILE *f = fopen(path, "re");
 
     if (f == NULL) {
-        FAIL(err, RC_FATAL, "option sources.file: cannot read %s: %s", path, strerror(errno));
+        err_set(err, RC_FATAL, __FILE__, __LINE__, "option sources.file: cannot read %s: %s", path, strerror(errno));
+        return err_code(err, ERR_CONFIG);
     }
     while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0) {
         buf_add(out, chunk, n);
@@ -79,7 +80,9 @@ static enum rc read_file(const char *path, struct buf *out, struct err *err)
     int failed = ferror(f);
     fclose(f);
     if (failed || out->overflow) {
-        FAIL(err, RC_FATAL, "option sources.file: %s: %s", path, failed ? "read error" : "expected at most 1 MiB");
+        err_set(err, RC_FATAL, __FILE__, __LINE__, "option sources.file: %s: %s", path,
+                failed ? "read error" : "expected at most 1 MiB");
+        return err_code(err, ERR_CONFIG);
     }
     return RC_OK;
 }

@@ -75,22 +75,33 @@ static enum rc add_column(struct parser *p, struct source *src, const json_t *v,
     return RC_OK;
 }
 
-static enum rc check_keys(struct parser *p, const json_t *obj)
+/* The first key that is not in the list, NULL = none. */
+static const char *unknown_key(const json_t *obj, const char *const *known, size_t n)
 {
-    static const char *const known[] = {"name",   "table",        "queue",  "id",      "key",    "type",    "time", "topic",
-                                        "topic_column", "schema", "payload", "fields", "headers", "dlq", "outcomes"};
     const char *key = NULL;
     json_t *value = NULL;
 
     json_object_foreach((json_t *)(uintptr_t)obj, key, value)
     {
         bool found = false;
-        for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+        for (size_t i = 0; i < n; i++) {
             found = found || strcmp(key, known[i]) == 0;
         }
         if (!found) {
-            BAD(p, "unknown key \"%s\"", key);
+            return key;
         }
+    }
+    return NULL;
+}
+
+static enum rc check_keys(struct parser *p, const json_t *obj)
+{
+    static const char *const known[] = {"name",   "table",        "queue",  "id",      "key",    "type",    "time", "topic",
+                                        "topic_column", "schema", "payload", "fields", "headers", "dlq", "outcomes"};
+    const char *key = unknown_key(obj, known, ARRAY_SIZE(known));
+
+    if (key != NULL) {
+        BAD(p, "unknown key \"%s\"", key);
     }
     return RC_OK;
 }
@@ -203,8 +214,13 @@ static enum rc parse_source(struct parser *p, struct source *src, const json_t *
 
 static enum rc parse_all(struct sources *out, const json_t *root, const char *origin, struct err *err)
 {
+    static const char *const known[] = {"version", "sources"};
     const json_t *list = json_object_get(root, "sources");
+    const char *key = unknown_key(root, known, ARRAY_SIZE(known));
 
+    if (key != NULL) {
+        FAIL(err, RC_FATAL, "%s: unknown key \"%s\"; expected \"version\" and \"sources\"", origin, key);
+    }
     if (json_integer_value(json_object_get(root, "version")) != 1) {
         FAIL(err, RC_FATAL, "%s: key \"version\" expected 1", origin);
     }
@@ -233,15 +249,17 @@ enum rc sources_parse(const char *text, size_t n, const char *origin, struct sou
     enum rc rc = RC_OK;
 
     if (root == NULL) {
-        FAIL(err, RC_FATAL, "%s: line %d: %s", origin, why.line, why.text);
+        err_set(err, RC_FATAL, __FILE__, __LINE__, "%s: line %d: %s", origin, why.line, why.text);
+        return err_code(err, ERR_CONFIG);
     }
     rc = parse_all(s, root, origin, err);
     json_decref(root);
-    if (rc == RC_OK) {
-        *out_sources = s;
-        s = NULL;
+    if (rc != RC_OK) {
+        return err_code(err, ERR_CONFIG);
     }
-    return rc;
+    *out_sources = s;
+    s = NULL;
+    return RC_OK;
 }
 
 static void source_done(struct source *src)

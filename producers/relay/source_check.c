@@ -7,7 +7,7 @@
 #include "pg/conn.h"
 #include "relay/source.h"
 
-enum rc source_check_schema(const struct source *src, const struct avro_set *set, struct err *err)
+static enum rc check_fields(const struct source *src, const struct avro_set *set, struct err *err)
 {
     struct avro_encoder *enc CLEANUP(avro_encoder_freep) = NULL;
 
@@ -30,6 +30,13 @@ enum rc source_check_schema(const struct source *src, const struct avro_set *set
         }
     }
     return RC_OK;
+}
+
+enum rc source_check_schema(const struct source *src, const struct avro_set *set, struct err *err)
+{
+    enum rc rc = check_fields(src, set, err);
+
+    return rc == RC_OK ? RC_OK : err_code(err, ERR_CONFIG);
 }
 
 static enum rc check_node(PGconn *conn, struct err *err)
