@@ -21,8 +21,9 @@ deps_supported() {
 # Prints the packages that are missing; one call of dpkg-query, so it costs some milliseconds.
 deps_missing() {
     local installed entry name found
+    # It returns 1 as soon as it does not know one of the names.
     # shellcheck disable=SC2046 # names without spaces; alternatives are split on purpose
-    installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' $(printf '%s ' "${DEV_PACKAGES[@]}" | tr '|' ' ') 2>/dev/null)
+    installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' $(printf '%s ' "${DEV_PACKAGES[@]}" | tr '|' ' ') 2>/dev/null) || true
     for entry in "${DEV_PACKAGES[@]}"; do
         found=no
         for name in ${entry//|/ }; do
@@ -55,19 +56,20 @@ deps_apt() {
 }
 
 deps() {
-    local missing
+    local list missing
     [[ -z ${SLUICE_DEV_SKIP_DEPS:-} ]] || return 0
     if ! deps_supported; then
         err "./dev installs and runs on Debian 12; here, use the compose stack: docker compose up"
         note "(all tools installed by hand? SLUICE_DEV_SKIP_DEPS=1 ./dev ... goes on without this check)"
         exit "$EX_UNAVAILABLE"
     fi
-    mapfile -t missing < <(deps_missing)
-    ((${#missing[@]})) || return 0
+    list=$(deps_missing) || die "cannot ask dpkg-query what is installed"
+    [[ -n $list ]] || return 0
+    mapfile -t missing <<<"$list"
     step "installing from Debian's packages: ${missing[*]}"
     deps_apt "${missing[@]}" || die "$EX_UNAVAILABLE" "apt-get failed (see above)"
-    mapfile -t missing < <(deps_missing)
-    ((${#missing[@]} == 0)) || die "still missing after the installation: ${missing[*]}"
+    list=$(deps_missing)
+    [[ -z $list ]] || die "still missing after the installation: ${list//$'\n'/ }"
 }
 
 cmd_deps() {
