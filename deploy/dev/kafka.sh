@@ -29,7 +29,7 @@ kafka_jars() {
     step "fetching Kafka (45 jars, 43 MB) into $dir"
     mkdir -p "${dir%/*}"
     work=$(mktemp -d "$dir.XXXXXX")
-    if ! mvn -q -B -f "$DEV_ROOT/deploy/kafka/pom.xml" dependency:copy-dependencies \
+    if ! mvn -q -B -Dstyle.color=never -f "$DEV_ROOT/deploy/kafka/pom.xml" dependency:copy-dependencies \
         -DoutputDirectory="$work/libs" -DincludeScope=runtime >"$work/log" 2>&1; then
         err "Maven could not fetch the jars named in deploy/kafka/pom.xml (once, a network is needed for it)"
         show_tail "$work/log"
