@@ -18,12 +18,25 @@ static const struct command TOPICS_CHILDREN[] = {
 };
 
 static const struct command_flag TAIL_FLAGS[] = {
-    {"from", "WHERE", "beginning, end, an offset, or -N for the last N of each partition (default beginning)."},
-    {"until", "WHERE", "end, an offset, or never (default end)."},
+    {"from", "WHERE",
+     "beginning, end, an offset, -N (N offsets before the end), or @TIME in RFC 3339 (default beginning)."},
+    {"until", "WHERE", "end (as it was at the start), an offset, or never (default end)."},
+    {"follow", NULL, "Same as --until never."},
     {"partition", "N", "Only this partition."},
     {"count", "N", "Stop after N records."},
     {"key", "KEY", "Only records with this key."},
-    {"follow", NULL, "Same as --until never."},
+    {"where", "FIELD=VALUE", "Only records whose decoded value has this in a top-level field."},
+    {"uncommitted", NULL, "Also records of open and aborted transactions."},
+    {"timeout-ms", "N", "Longest wait for an answer from Kafka in milliseconds (default 10000)."},
+};
+
+static const struct command_flag ENCODE_FLAGS[] = {
+    {"raw", NULL, "All of stdin is one JSON text; write one value without a length before it."},
+};
+
+static const struct command_flag DECODE_FLAGS[] = {
+    {"raw", NULL, "All of stdin is one value without a length before it."},
+    {"max-bytes", "N", "Refuse values longer than this (default 67108864)."},
 };
 
 static const struct command_flag TOPOLOGY_FLAGS[] = {
@@ -65,20 +78,36 @@ static const struct command COMMANDS[] = {
     {.name = "tail",
      .args = "TOPIC",
      .help = "Records of a topic as JSON lines.",
+     .more =
+         "One object a line: topic, partition, offset, timestamp, key, headers, value. Avro is decoded, JSON stays\n"
+         "as it is, other text is a string, bytes that are no text are {\"base64\": ...}. A malformed record has\n"
+         "error and value_base64 (its first KiB) instead of value, and the exit code is 3 at the end. Reads no\n"
+         "consumer group and commits nothing; exit code 4 when there is no such topic.",
      FLAGS(TAIL_FLAGS),
      .args_min = 1,
      .args_max = 1,
      .run = cmd_tail},
     {.name = "encode",
      .args = "SCHEMA",
-     .help = "JSON lines on stdin to length-prefixed Avro records on stdout.",
+     .help = "JSON lines on stdin to Avro records on stdout, each with its length before it.",
+     .more =
+         "Strict: an unknown field, a missing one or a wrong type is said with the field's name, and the line is left\n"
+         "out; the exit code is then 3. What it writes, `sluice decode` reads.",
+     FLAGS(ENCODE_FLAGS),
      .args_min = 1,
      .args_max = 1,
-     .run = cmd_encode},
+     .run = cmd_encode,
+     .no_config = true},
     {.name = "decode",
-     .help = "Length-prefixed Avro records on stdin to JSON lines on stdout.",
-     .more = "kcat -C -t TOPIC -e -q -f '%R%s' | sluice decode",
-     .run = cmd_decode},
+     .help = "Records on stdin, each with its length before it, to JSON lines on stdout.",
+     .more =
+         "kcat -C -t TOPIC -e -q -f '%R%s' | sluice decode\n\n"
+         "The length is 4 bytes, most significant first; -1 is a record without value, printed as null. Avro is\n"
+         "decoded, JSON stays as it is, other text becomes a string. A malformed value is a message on stderr, the\n"
+         "others go on, and the exit code is 3.",
+     FLAGS(DECODE_FLAGS),
+     .run = cmd_decode,
+     .no_config = true},
     {.name = "topology",
      .help = "The road: topics, and who moves what from where to where.",
      FLAGS(TOPOLOGY_FLAGS),
