@@ -228,6 +228,9 @@ static void add_number(struct buf *out, double v)
     } else {
         char text[40];
         (void)snprintf(text, sizeof text, "%.15g", v);
+        if (strtod(text, NULL) < v || strtod(text, NULL) > v) { /* 15 digits read well, 17 lose nothing */
+            (void)snprintf(text, sizeof text, "%.17g", v);
+        }
         (void)buf_puts(out, text);
     }
 }

@@ -3,9 +3,9 @@
  * Options: one table per component, and one row feeds environment, file, flag, help, `sluice config`
  * and docs/CONFIGURATION.md.
  *
- *     row "relay.batch.max"  ->  environment SLUICE_RELAY_BATCH_MAX
- *                                file        relay.batch.max = 5000
- *                                flag        --relay.batch.max=5000  (or --relay.batch.max 5000)
+ *     row "relay.batch.rows.max"  ->  environment SLUICE_RELAY_BATCH_ROWS_MAX
+ *                                file        relay.batch.rows.max = 5000
+ *                                flag        --relay.batch.rows.max=5000  (or --relay.batch.rows.max 5000)
  *
  * Precedence: flag > environment > file > default. Unknown keys are errors, wherever they come from
  * (environment: only names that start with SLUICE_; SLUICE_DEV_*, SLUICE_TEST_* and the few in config.c belong to
@@ -58,7 +58,7 @@ struct option_table {
 
 /* RC_FATAL with `"1e6" is not a whole number; expected 1..100000`. The value of a secret is not shown. */
 enum rc option_check(const struct option *opt, const char *value, struct err *err) MUST_USE;
-/* The name in the environment: opt->env, or SLUICE_RELAY_BATCH_MAX; cut to out_size. Returns out. */
+/* The name in the environment: opt->env, or SLUICE_RELAY_BATCH_ROWS_MAX; cut to out_size. Returns out. */
 const char *option_env(const struct option *opt, char *out, size_t out_size);
 /* A plain decimal number in min..max; nothing else around it. */
 bool option_parse_int(const char *text, int64_t min, int64_t max, int64_t *out_value);

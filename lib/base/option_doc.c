@@ -50,18 +50,18 @@ static void add_row(const struct option *opt, struct buf *out)
 
 void option_tables_markdown(const struct option_table *const *tables, size_t n, struct buf *out)
 {
-    (void)buf_puts(out,
-                   "# Configuration\n\n"
-                   "<!-- Printed by `sluice config docs`; do not edit. -->\n\n"
-                   "Each option can be given as a flag (`--relay.batch.max=5000`), in the environment\n"
-                   "(`SLUICE_RELAY_BATCH_MAX=5000`) or in the file named by `--config` or `SLUICE_CONFIG`\n"
-                   "(`relay.batch.max = 5000`, `#` starts a comment line). Flag beats environment beats file beats\n"
-                   "default. Unknown keys are errors; an empty environment variable counts as not set.\n\n"
-                   "A secret can also be given as a file that holds it: `SLUICE_HTTP_TOKEN_FILE`, `http.token.file`\n"
-                   "or `--http.token.file`. `sluice config` shows the effective values and where each came from,\n"
-                   "secrets masked; `sluice config check` only checks them.\n\n"
-                   "Keys that start with `kafka.` and are not listed here go to librdkafka as they are:\n"
-                   "`kafka.sasl.username`, in the environment `SLUICE_KAFKA_SASL_USERNAME`.\n");
+    (void)buf_puts(
+        out, "# Configuration\n\n"
+             "<!-- Printed by `sluice config docs`; do not edit. -->\n\n"
+             "Each option can be given as a flag (`--relay.batch.rows.max=5000`), in the environment\n"
+             "(`SLUICE_RELAY_BATCH_ROWS_MAX=5000`) or in the file named by `--config` or `SLUICE_CONFIG`\n"
+             "(`relay.batch.rows.max = 5000`, `#` starts a comment line). Flag beats environment beats file beats\n"
+             "default. Unknown keys are errors; an empty environment variable counts as not set.\n\n"
+             "A secret can also be given as a file that holds it: `SLUICE_HTTP_TOKEN_FILE`, `http.token.file`\n"
+             "or `--http.token.file`. `sluice config` shows the effective values and where each came from,\n"
+             "secrets masked; `sluice config check` only checks them.\n\n"
+             "Keys that start with `kafka.` and are not listed here go to librdkafka as they are:\n"
+             "`kafka.sasl.username`, in the environment `SLUICE_KAFKA_SASL_USERNAME`.\n");
     for (size_t i = 0; i < n; i++) {
         const struct option_table *table = tables[i];
         (void)buf_printf(

@@ -39,17 +39,15 @@ static bool all_ready(const struct role_ctx *ctx)
     return ctx->n_parts > 0 && !atomic_load(&ctx->stopping);
 }
 
-static void say_part(const char *name, bool ready, const char *detail)
+/* Not ready yet is news, not ready any more is a warning. */
+static void say_part(const char *name, bool ready, bool is_new, const char *detail)
 {
     char label[64];
     metric_set(metric_gauge("sluice_ready_part", "1 while this part of the role is ready.", "part=\"%s\"",
                             metric_label(name, label, sizeof label)),
                ready ? 1 : 0);
-    if (ready) {
-        log_info("runtime", "ready", KV_S("part", name), KV_S("detail", detail));
-    } else {
-        log_warn("runtime", "not ready", KV_S("part", name), KV_S("detail", detail));
-    }
+    log_write(ready || is_new ? LOG_INFO : LOG_WARN, "runtime", ready ? "ready" : "not ready", KV_S("part", name),
+              KV_S("detail", detail), KV_END);
 }
 
 void role_ready(struct role_ctx *ctx, const char *part, bool ready, const char *detail)
@@ -73,7 +71,7 @@ void role_ready(struct role_ctx *ctx, const char *part, bool ready, const char *
         log_error("runtime", "too many parts of readiness", KV_S("part", part));
     }
     if (changed) {
-        say_part(part, ready, text);
+        say_part(part, ready, is_new, text);
     }
     if (first_ready) {
         (void)notify_send("READY=1");
