@@ -39,9 +39,17 @@ static size_t list_migrations(struct migration out[MIGRATIONS_MAX])
     return n;
 }
 
+struct applying {
+    const struct cli *cli;
+    size_t applied; /* by us: another `sluice migrate` may be faster */
+};
+
 static void note_applied(const char *name, void *opaque)
 {
-    cli_note(opaque, "applied %s", name);
+    struct applying *a = opaque;
+
+    a->applied++;
+    cli_note(a->cli, "applied %s", name);
 }
 
 static int print_sql(const struct cli *cli, bool role)
@@ -75,7 +83,10 @@ static enum rc apply(const struct cli *cli, size_t *out_applied, struct err *err
         }
         return RC_OK;
     }
-    return migrate_apply(conn, schema, list, n, note_applied, (void *)(uintptr_t)cli, err);
+    struct applying a = {.cli = cli};
+    enum rc rc = migrate_apply(conn, schema, list, n, note_applied, &a, err);
+    *out_applied = a.applied;
+    return rc;
 }
 
 int cmd_migrate(const struct cli *cli)

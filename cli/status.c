@@ -57,12 +57,13 @@ static enum rc read_source(PGconn *conn, const struct source *src, struct source
     return RC_OK;
 }
 
-static void print_source(const struct cli *cli, const struct source *src, const struct source_status *s, struct buf *out)
+static void print_source(const struct cli *cli, const struct source *src, const struct source_status *s,
+                         struct buf *out)
 {
     if (cli->json) {
         buf_printf(out,
-                   "{\"source\":\"%s\",\"table\":\"%s\",\"published\":%" PRId64 ",\"pending\":%" PRId64 ",\"waiting\":%" PRId64
-                   ",\"oldest_pending_s\":%" PRId64 ",\"owner\":",
+                   "{\"source\":\"%s\",\"table\":\"%s\",\"published\":%" PRId64 ",\"pending\":%" PRId64
+                   ",\"waiting\":%" PRId64 ",\"oldest_pending_s\":%" PRId64 ",\"owner\":",
                    src->name, src->table, s->published, s->pending, s->waiting, s->oldest_s);
         buf_json_string(out, s->owner, strlen(s->owner));
         buf_puts(out, "}");
@@ -83,8 +84,9 @@ static enum rc print_sources(const struct cli *cli, struct buf *out, struct err 
     TRY(relay_load_sources(cli->cfg, &sources, err));
     TRY(pg_open(config_str(cli->cfg, "database.url"), &opt, &conn, err));
     TRY(pg_exec(conn, "SET enable_seqscan = off", NULL, err));
-    buf_puts(out, cli->json ? "{\"sources\":["
-                            : "SOURCE       TABLE                          PUBLISHED  PENDING   WAITING   OLDEST  OWNER\n");
+    buf_puts(out, cli->json
+                      ? "{\"sources\":["
+                      : "SOURCE       TABLE                          PUBLISHED  PENDING   WAITING   OLDEST  OWNER\n");
     for (int i = 0; i < sources->n; i++) {
         struct source_status s = {.started = false};
         TRY(read_source(conn, &sources->list[i], &s, err));

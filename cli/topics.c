@@ -88,7 +88,8 @@ static int print_plan(const struct cli *cli, const struct plan *p)
     for (size_t i = 0; i < p->n; i++) {
         const struct topic_diff *d = &p->diffs[i];
         if (cli->json) {
-            buf_printf(&out, "%s{\"topic\":\"%s\",\"state\":\"%s\",\"partitions\":%d,\"detail\":", i == 0 ? "[" : ",\n ",
+            buf_printf(&out,
+                       "%s{\"topic\":\"%s\",\"state\":\"%s\",\"partitions\":%d,\"detail\":", i == 0 ? "[" : ",\n ",
                        p->wants[i].name, state_name(d->state), d->partitions);
             buf_json_string(&out, d->text, strlen(d->text));
             buf_puts(&out, i + 1 == p->n ? "}]\n" : "}");

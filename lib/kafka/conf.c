@@ -21,7 +21,8 @@ static enum log_level level_of(int syslog_level)
 
 static void on_log(const rd_kafka_t *rk, int level, const char *fac, const char *text)
 {
-    log_write(level_of(level), "kafka", fac, KV_S("client", rk != NULL ? rd_kafka_name(rk) : ""), KV_S("text", text), KV_END);
+    log_write(level_of(level), "kafka", fac, KV_S("client", rk != NULL ? rd_kafka_name(rk) : ""), KV_S("text", text),
+              KV_END);
 }
 
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
@@ -56,12 +57,9 @@ static enum rc set_common(rd_kafka_conf_t *conf, const struct config *cfg, const
         const char *value;
     } common[] = {
         {"socket.nagle.disable", "true"}, /* false by default before 2.10: 40 ms stalls */
-        {"socket.timeout.ms", "10000"},
-        {"socket.keepalive.enable", "true"},
-        {"reconnect.backoff.ms", "50"},
-        {"reconnect.backoff.max.ms", "1000"},
-        {"log.connection.close", "false"},
-        {"allow.auto.create.topics", "false"},
+        {"socket.timeout.ms", "10000"},    {"socket.keepalive.enable", "true"},
+        {"reconnect.backoff.ms", "50"},    {"reconnect.backoff.max.ms", "1000"},
+        {"log.connection.close", "false"}, {"allow.auto.create.topics", "false"},
     };
     const char *brokers = config_str(cfg, "kafka.brokers");
 

@@ -17,7 +17,8 @@
  * client becomes client.id ("sluice-relay"). The caller owns *out_conf until it is given to rd_kafka_new.
  * FATAL with code ERR_CONFIG, the key and librdkafka's reason when a setting is refused.
  */
-enum rc kafka_conf_create(const struct config *cfg, const char *client, rd_kafka_conf_t **out_conf, struct err *err) MUST_USE;
+enum rc kafka_conf_create(const struct config *cfg, const char *client, rd_kafka_conf_t **out_conf,
+                          struct err *err) MUST_USE;
 
 /* Sets one key; FATAL when refused. */
 enum rc kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value, struct err *err) MUST_USE;

@@ -25,6 +25,7 @@ struct producer {
     rd_kafka_t *rk;
     producer_idle_fn idle;
     void *opaque;
+    int slice_ms;
     int64_t failed_tag; /* see producer_failed_tag */
     rd_kafka_resp_err_t failed_why;
     struct topic_entry topics[TOPIC_CACHE_MAX];
@@ -95,6 +96,7 @@ enum rc producer_create(const struct config *cfg, const struct producer_options 
     p->idle = opt->idle;
     p->opaque = opt->opaque;
     p->failed_tag = -1;
+    p->slice_ms = PRODUCER_SLICE_MS;
     rd_kafka_conf_set_opaque(conf, p);
     rc = kafka_new(RD_KAFKA_PRODUCER, conf, &p->rk, err);
     if (rc != RC_OK) {
@@ -144,11 +146,12 @@ static enum rc classify(rd_kafka_error_t *e, const char *what, bool *out_again, 
 }
 
 /* Repeats call(rk, slice) while it asks for more time. All three calls it is used for are resumable. */
-static enum rc sliced(struct producer *p, rd_kafka_error_t *(*call)(rd_kafka_t *, int), const char *what, struct err *err)
+static enum rc sliced(struct producer *p, rd_kafka_error_t *(*call)(rd_kafka_t *, int), const char *what,
+                      struct err *err)
 {
     for (;;) {
         int64_t began = clock_mono_ms();
-        rd_kafka_error_t *e = call(p->rk, PRODUCER_SLICE_MS);
+        rd_kafka_error_t *e = call(p->rk, p->slice_ms);
         bool again = false;
 
         if (e == NULL) {
@@ -158,10 +161,15 @@ static enum rc sliced(struct producer *p, rd_kafka_error_t *(*call)(rd_kafka_t *
         if (p->idle != NULL) {
             TRY(p->idle(p->opaque, err));
         }
-        if (clock_mono_ms() - began < PRODUCER_SLICE_MS / 4) {
-            clock_sleep_ms(50); /* an error that returns at once must not spin */
+        if (clock_mono_ms() - began < p->slice_ms / 4) {
+            clock_sleep_ms(p->slice_ms < 50 ? p->slice_ms : 50); /* an error that returns at once must not spin */
         }
     }
+}
+
+void producer_set_slice(struct producer *p, int slice_ms)
+{
+    p->slice_ms = slice_ms;
 }
 
 enum rc producer_init(struct producer *p, struct err *err)

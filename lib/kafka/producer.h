@@ -6,11 +6,11 @@
  *   RETRY   the transaction must be aborted with producer_abort and may then be built again from the same records
  *   FENCED  the producer is dead, perhaps because another instance took over: destroy it, forget positions, start over
  *   FATAL   the producer is dead for another reason: the same reaction
- * Order of decisions: fenced, fatal, abortable, retriable (retried inside), anything else is fatal. FENCED does not prove
- * a rival: the broker's own transaction time-out looks the same.
+ * Order of decisions: fenced, fatal, abortable, retriable (retried inside), anything else is fatal. FENCED does not
+ * prove a rival: the broker's own transaction time-out looks the same.
  *
- * Blocking calls wait in slices of PRODUCER_SLICE_MS and call `idle` between them, which keeps the database session of
- * the caller alive and may give up by returning anything but RC_OK.
+ * Blocking calls wait in slices (PRODUCER_SLICE_MS, see producer_set_slice) and call `idle` between them, which keeps
+ * the database session of the caller alive and may give up by returning anything but RC_OK.
  *
  * Records given with producer_send must stay valid until the transaction is committed or aborted (no copies are made).
  *
@@ -65,11 +65,16 @@ enum rc producer_create(const struct config *cfg, const struct producer_options 
 /* Does not wait; an open transaction stays for the broker's time-out or the next init. Accepts NULL. */
 void producer_destroy(struct producer *p);
 
-/* init_transactions: fences the predecessor and ends what it left open. Once per producer. Waits for a broker that is away. */
+/* Milliseconds between calls of idle in the calls below; PRODUCER_SLICE_MS at the start. */
+void producer_set_slice(struct producer *p, int slice_ms);
+
+/* init_transactions: fences the predecessor and ends what it left open. Once per producer. Waits for a broker that is
+ * away. */
 enum rc producer_init(struct producer *p, struct err *err) MUST_USE;
 
 enum rc producer_begin(struct producer *p, struct err *err) MUST_USE;
-/* tag comes back from producer_failed_tag. A full queue is waited for. REJECT: this record can never be sent (too large, unknown topic). */
+/* tag comes back from producer_failed_tag. A full queue is waited for. REJECT: this record can never be sent (too
+ * large, unknown topic). */
 enum rc producer_send(struct producer *p, const struct producer_record *rec, int64_t tag, struct err *err) MUST_USE;
 /* Serves delivery reports without waiting. */
 void producer_poll(struct producer *p);
@@ -79,7 +84,8 @@ enum rc producer_commit(struct producer *p, struct err *err) MUST_USE;
 enum rc producer_flush(struct producer *p, struct err *err) MUST_USE;
 enum rc producer_abort(struct producer *p, struct err *err) MUST_USE;
 
-/* The tag of the first record of the current transaction that the broker refused for good, -1 = none; why = its reason. */
+/* The tag of the first record of the current transaction that the broker refused for good, -1 = none; why = its reason.
+ */
 int64_t producer_failed_tag(const struct producer *p, rd_kafka_resp_err_t *out_why);
 
 /*

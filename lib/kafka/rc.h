@@ -14,6 +14,7 @@
 enum rc kafka_rc(rd_kafka_resp_err_t code);
 
 /* Fills *err with the name and text of code, after the formatted prefix. Returns kafka_rc(code). */
-enum rc kafka_fail(struct err *err, rd_kafka_resp_err_t code, const char *detail, const char *fmt, ...) PRINTF_LIKE(4, 5);
+enum rc kafka_fail(struct err *err, rd_kafka_resp_err_t code, const char *detail, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
 
 #endif

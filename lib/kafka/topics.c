@@ -52,7 +52,8 @@ static enum rc compare_partitions(rd_kafka_t *rk, const struct topic_want *wants
         diffs[i].partitions = t->partition_cnt;
         diffs[i].state = t->partition_cnt == wants[i].partitions ? TOPIC_SAME : TOPIC_WRONG_PARTITIONS;
         if (diffs[i].state == TOPIC_WRONG_PARTITIONS) {
-            snprintf(diffs[i].text, sizeof(diffs[i].text), "%d partitions, expected %d", t->partition_cnt, wants[i].partitions);
+            snprintf(diffs[i].text, sizeof(diffs[i].text), "%d partitions, expected %d", t->partition_cnt,
+                     wants[i].partitions);
         }
     }
     rd_kafka_metadata_destroy(md);
@@ -247,7 +248,8 @@ static enum rc keep_others(const rd_kafka_ConfigResource_t *res, void *opaque, s
     for (size_t i = 0; i < n; i++) {
         if (rd_kafka_ConfigEntry_source(list[i]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG &&
             rd_kafka_ConfigEntry_value(list[i]) != NULL) {
-            rd_kafka_ConfigResource_set_config(next, rd_kafka_ConfigEntry_name(list[i]), rd_kafka_ConfigEntry_value(list[i]));
+            rd_kafka_ConfigResource_set_config(next, rd_kafka_ConfigEntry_name(list[i]),
+                                               rd_kafka_ConfigEntry_value(list[i]));
         }
     }
     return RC_OK;
@@ -256,8 +258,8 @@ static enum rc keep_others(const rd_kafka_ConfigResource_t *res, void *opaque, s
 static enum rc check_altered(const rd_kafka_event_t *ev, const char *name, struct err *err)
 {
     size_t n = 0;
-    const rd_kafka_ConfigResource_t **list =
-        rd_kafka_AlterConfigs_result_resources(rd_kafka_event_AlterConfigs_result((rd_kafka_event_t *)(uintptr_t)ev), &n);
+    const rd_kafka_ConfigResource_t **list = rd_kafka_AlterConfigs_result_resources(
+        rd_kafka_event_AlterConfigs_result((rd_kafka_event_t *)(uintptr_t)ev), &n);
 
     if (n > 0 && rd_kafka_ConfigResource_error(list[0]) != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return kafka_fail(err, rd_kafka_ConfigResource_error(list[0]), rd_kafka_ConfigResource_error_string(list[0]),

@@ -41,7 +41,8 @@ struct topic_diff {
 enum rc topics_compare(const struct config *cfg, const struct topic_want *wants, size_t n, struct topic_diff *diffs,
                        struct err *err) MUST_USE;
 
-/* Creates those that are missing and sets configurations that differ; *out_changed counts both. Partition counts are never changed. */
+/* Creates those that are missing and sets configurations that differ; *out_changed counts both. Partition counts are
+ * never changed. */
 enum rc topics_apply(const struct config *cfg, const struct topic_want *wants, const struct topic_diff *diffs, size_t n,
                      size_t *out_changed, struct err *err) MUST_USE;
 

@@ -87,9 +87,14 @@ enum rc pg_fail(PGconn *conn, const PGresult *res, struct err *err)
 /* The server says why it refuses; libpq gives no SQLSTATE for it before version 18, only this text. */
 static enum rc open_rc(const char *text)
 {
-    static const char *const permanent[] = {"password authentication failed", "does not exist", "no pg_hba.conf entry",
-                                            "no password supplied",           "permission denied", "invalid port",
-                                            "role \"",                        "invalid integer value"};
+    static const char *const permanent[] = {"password authentication failed",
+                                            "does not exist",
+                                            "no pg_hba.conf entry",
+                                            "no password supplied",
+                                            "permission denied",
+                                            "invalid port",
+                                            "role \"",
+                                            "invalid integer value"};
 
     for (size_t i = 0; i < ARRAY_SIZE(permanent); i++) {
         if (strstr(text, permanent[i]) != NULL) {
@@ -124,12 +129,15 @@ static enum rc check_url(const char *url, struct err *err)
 static enum rc set_session(PGconn *conn, const struct pg_options *opt, struct err *err)
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
-    char *schema CLEANUP(freep) = pg_quote_ident(conn, opt->schema != NULL && opt->schema[0] != '\0' ? opt->schema : "public");
+    char *schema CLEANUP(freep) =
+        pg_quote_ident(conn, opt->schema != NULL && opt->schema[0] != '\0' ? opt->schema : "public");
     char *sql CLEANUP(freep) = NULL;
 
-    sql = xasprintf("SET row_security = off; SET search_path = %s; SET timezone = 'UTC'; SET client_min_messages = warning;"
-                    "SET DateStyle = 'ISO'; SET statement_timeout = %" PRId64 "; SET idle_session_timeout = %" PRId64,
-                    schema, opt->statement_timeout_ms, opt->idle_timeout_ms);
+    sql = xasprintf(
+        "SET row_security = off; SET search_path = %s; SET timezone = 'UTC'; SET client_min_messages = warning;"
+        "SET DateStyle = 'ISO'; SET statement_timeout = %" PRId64 "; SET idle_session_timeout = %" PRId64
+        "; SET idle_in_transaction_session_timeout = %" PRId64 "; SET tcp_user_timeout = %" PRId64,
+        schema, opt->statement_timeout_ms, opt->idle_timeout_ms, opt->idle_timeout_ms, opt->idle_timeout_ms);
     return pg_exec(conn, sql, &res, err);
 }
 
@@ -145,9 +153,11 @@ enum rc pg_open(const char *url, const struct pg_options *opt, PGconn **out_conn
     char where[256];
 
     TRY(check_url(url, err));
-    const char *const keys[] = {"dbname",          "fallback_application_name", "connect_timeout",     "keepalives",
-                                "keepalives_idle", "keepalives_interval",       "keepalives_count",    "tcp_user_timeout",
-                                "client_encoding", NULL};
+    const char *const keys[] = {"dbname",           "fallback_application_name",
+                                "connect_timeout",  "keepalives",
+                                "keepalives_idle",  "keepalives_interval",
+                                "keepalives_count", "tcp_user_timeout",
+                                "client_encoding",  NULL};
     const char *const values[] = {url, opt->app, "5", "1", "5", "2", "3", "15000", "UTF8", NULL};
 
     conn = PQconnectdbParams(keys, values, 1);
@@ -157,13 +167,13 @@ enum rc pg_open(const char *url, const struct pg_options *opt, PGconn **out_conn
     if (PQstatus(conn) != CONNECTION_OK) {
         const char *text = PQerrorMessage(conn);
         enum rc rc = open_rc(text);
-        err_set(err, rc, __FILE__, __LINE__, "cannot connect to PostgreSQL at %s: %s", pg_where(conn, where, sizeof(where)),
-                text);
+        err_set(err, rc, __FILE__, __LINE__, "cannot connect to PostgreSQL at %s: %s",
+                pg_where(conn, where, sizeof(where)), text);
         return err_code(err, rc == RC_FATAL ? ERR_CONFIG : "");
     }
     if (PQserverVersion(conn) < 150000) {
-        FAIL(err, RC_FATAL, "PostgreSQL at %s is version %d; expected 15 or newer", pg_where(conn, where, sizeof(where)),
-             PQserverVersion(conn) / 10000);
+        FAIL(err, RC_FATAL, "PostgreSQL at %s is version %d; expected 15 or newer",
+             pg_where(conn, where, sizeof(where)), PQserverVersion(conn) / 10000);
     }
     PQsetNoticeReceiver(conn, ignore_notice, NULL);
     TRY(set_session(conn, opt, err));
@@ -179,10 +189,11 @@ enum rc pg_require_direct(PGconn *conn, struct err *err)
     TRY(pg_exec(conn, "SELECT pg_backend_pid()", &res, err));
     if (pg_int(res, 0, 0, 0) != PQbackendPID(conn)) {
         char where[256];
-        err_set(err, RC_FATAL, __FILE__, __LINE__,
-                "the session with %s goes through a connection pooler; DATABASE_URL must name PostgreSQL itself, because "
-                "ownership of a source is an advisory lock of one session",
-                pg_where(conn, where, sizeof(where)));
+        err_set(
+            err, RC_FATAL, __FILE__, __LINE__,
+            "the session with %s goes through a connection pooler; DATABASE_URL must name PostgreSQL itself, because "
+            "ownership of a source is an advisory lock of one session",
+            pg_where(conn, where, sizeof(where)));
         return err_code(err, ERR_CONFIG);
     }
     return RC_OK;

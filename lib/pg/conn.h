@@ -40,7 +40,8 @@ void pg_clearp(PGresult **res);
  */
 enum rc pg_require_direct(PGconn *conn, struct err *err) MUST_USE;
 
-/* Runs one or several statements without parameters. *out_res (may be NULL when not wanted) is cleared by the caller. */
+/* Runs one or several statements without parameters. *out_res (may be NULL when not wanted) is cleared by the caller.
+ */
 enum rc pg_exec(PGconn *conn, const char *sql, PGresult **out_res, struct err *err) MUST_USE;
 /* Text parameters, NULL for SQL NULL. Text results. */
 enum rc pg_query(PGconn *conn, const char *sql, int n, const char *const *params, PGresult **out_res,

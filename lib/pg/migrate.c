@@ -50,8 +50,8 @@ static enum rc read_applied(PGconn *conn, PGresult **out_res, struct err *err)
 }
 
 /* All applied ones must be the ones we have, in order. *out_done = how many. */
-static enum rc check_applied(PGconn *conn, const PGresult *applied, const struct migration *list, size_t n, size_t *out_done,
-                             struct err *err)
+static enum rc check_applied(PGconn *conn, const PGresult *applied, const struct migration *list, size_t n,
+                             size_t *out_done, struct err *err)
 {
     size_t done = (size_t)PQntuples(applied);
 
@@ -75,7 +75,8 @@ static enum rc check_applied(PGconn *conn, const PGresult *applied, const struct
     return RC_OK;
 }
 
-static enum rc apply_one(PGconn *conn, const char *quoted_schema, size_t version, const struct migration *m, struct err *err)
+static enum rc apply_one(PGconn *conn, const char *quoted_schema, size_t version, const struct migration *m,
+                         struct err *err)
 {
     PGresult *sum CLEANUP(pg_clearp) = NULL;
     struct buf sql;
@@ -89,10 +90,12 @@ static enum rc apply_one(PGconn *conn, const char *quoted_schema, size_t version
     buf_init(&sql, 4u << 20);
     buf_puts(&sql, "BEGIN;\n");
     fill_schema(m->sql, quoted_schema, &sql);
-    rc = sql.overflow ? err_set(err, RC_FATAL, __FILE__, __LINE__, "file is over 4 MiB") : pg_exec(conn, buf_str(&sql), NULL, err);
+    rc = sql.overflow ? err_set(err, RC_FATAL, __FILE__, __LINE__, "file is over 4 MiB")
+                      : pg_exec(conn, buf_str(&sql), NULL, err);
     buf_done(&sql);
     if (rc == RC_OK) {
-        rc = pg_query(conn, "INSERT INTO sluice_migrations (version, name, checksum) VALUES ($1, $2, $3)", 3, row, NULL, err);
+        rc = pg_query(conn, "INSERT INTO sluice_migrations (version, name, checksum) VALUES ($1, $2, $3)", 3, row, NULL,
+                      err);
     }
     if (rc == RC_OK) {
         rc = pg_exec(conn, "COMMIT", NULL, err);
@@ -104,6 +107,17 @@ static enum rc apply_one(PGconn *conn, const char *quoted_schema, size_t version
         return rc == RC_RETRY ? RC_RETRY : RC_FATAL;
     }
     return RC_OK;
+}
+
+/* Looked for first: CREATE SCHEMA IF NOT EXISTS needs the right to create one even when it is there. */
+static enum rc ensure_schema(PGconn *conn, const char *schema, const char *quoted_schema, struct err *err)
+{
+    PGresult *there CLEANUP(pg_clearp) = NULL;
+    const char *params[] = {schema};
+    char *sql CLEANUP(freep) = xasprintf("CREATE SCHEMA %s", quoted_schema);
+
+    TRY(pg_query(conn, "SELECT 1 FROM pg_namespace WHERE nspname = $1", 1, params, &there, err));
+    return PQntuples(there) > 0 ? RC_OK : pg_exec(conn, sql, NULL, err);
 }
 
 static enum rc apply_missing(PGconn *conn, const char *quoted_schema, const struct migration *list, size_t n,
@@ -127,15 +141,18 @@ static enum rc apply_missing(PGconn *conn, const char *quoted_schema, const stru
     return RC_OK;
 }
 
-enum rc migrate_apply(PGconn *conn, const char *schema, const struct migration *list, size_t n, migrate_applied_fn applied,
-                      void *opaque, struct err *err)
+enum rc migrate_apply(PGconn *conn, const char *schema, const struct migration *list, size_t n,
+                      migrate_applied_fn applied, void *opaque, struct err *err)
 {
     char *quoted CLEANUP(freep) = pg_quote_ident(conn, schema);
     struct err ignored;
     enum rc rc = RC_OK;
 
     TRY(pg_exec(conn, LOCK_SQL, NULL, err));
-    rc = apply_missing(conn, quoted, list, n, applied, opaque, err);
+    rc = ensure_schema(conn, schema, quoted, err);
+    if (rc == RC_OK) {
+        rc = apply_missing(conn, quoted, list, n, applied, opaque, err);
+    }
     rc_ignore(pg_exec(conn, UNLOCK_SQL, NULL, &ignored));
     return rc;
 }
@@ -148,8 +165,8 @@ enum rc migrate_pending(PGconn *conn, const char *schema, const struct migration
     const char *params[] = {schema};
     size_t done = 0;
 
-    TRY(pg_query(conn, "SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = 'sluice_migrations'", 1, params, &there,
-                 err));
+    TRY(pg_query(conn, "SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = 'sluice_migrations'", 1, params,
+                 &there, err));
     if (PQntuples(there) == 0) {
         *out_missing = n;
         return RC_OK;

@@ -22,9 +22,9 @@ struct migration {
 /* Called once per migration that was applied now. */
 typedef void (*migrate_applied_fn)(const char *name, void *opaque);
 
-/* Applies what is missing. Idempotent; two at once wait for each other. FATAL when refused. */
-enum rc migrate_apply(PGconn *conn, const char *schema, const struct migration *list, size_t n, migrate_applied_fn applied,
-                      void *opaque, struct err *err) MUST_USE;
+/* Applies what is missing, the schema included. Idempotent; two at once wait for each other. FATAL when refused. */
+enum rc migrate_apply(PGconn *conn, const char *schema, const struct migration *list, size_t n,
+                      migrate_applied_fn applied, void *opaque, struct err *err) MUST_USE;
 
 /* How many are missing; 0 = at head. FATAL when applied ones do not match. */
 enum rc migrate_pending(PGconn *conn, const char *schema, const struct migration *list, size_t n, size_t *out_missing,

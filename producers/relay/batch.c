@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "kafka/conf.h"
-#include "pg/conn.h"
 #include "relay/batch_internal.h"
 #include "relay/window.h"
 
@@ -26,7 +25,8 @@ static enum rc find_shared(struct batch *b, struct err *err)
             continue;
         }
         if (b->n_shared == OUTCOME_SHARED_MAX) {
-            FAIL(err, RC_FATAL, "source %s shares more than %d fields with its outcome", b->src->name, OUTCOME_SHARED_MAX);
+            FAIL(err, RC_FATAL, "source %s shares more than %d fields with its outcome", b->src->name,
+                 OUTCOME_SHARED_MAX);
         }
         b->shared[b->n_shared].field = f;
         b->shared[b->n_shared++].column = b->src->fields[i].column;
@@ -117,18 +117,17 @@ const char *const *batch_required_topics(const struct batch *b)
 }
 
 /* Text of a column of the source as arena memory; NULL for SQL NULL. */
-static const char *copy_column(struct batch *b, const PGresult *res, int column, size_t *out_len)
+static const char *copy_column(struct batch *b, const struct row_cells *cells, int column, size_t *out_len)
 {
-    int at = ROW_COLUMNS + column;
+    const struct cell *c = &cells->columns[column];
 
-    if (PQgetisnull(res, 0, at)) {
+    if (c->text == NULL) {
         return NULL;
     }
-    size_t n = (size_t)PQgetlength(res, 0, at);
     if (out_len != NULL) {
-        *out_len = n;
+        *out_len = c->len;
     }
-    return arena_strndup(&b->arena, PQgetvalue(res, 0, at), n);
+    return arena_strndup(&b->arena, c->text, c->len);
 }
 
 static void mark_dead(struct batch *b, struct row *r, const char *class, const char *message)
@@ -140,10 +139,10 @@ static void mark_dead(struct batch *b, struct row *r, const char *class, const c
     r->dead = d;
 }
 
-static void set_key(struct batch *b, struct row *r, const PGresult *res)
+static void set_key(struct batch *b, struct row *r, const struct row_cells *cells)
 {
     for (int i = 0; i < b->src->n_keys && r->key == NULL; i++) {
-        r->key = copy_column(b, res, b->src->key[i], &r->key_len);
+        r->key = copy_column(b, cells, b->src->key[i], &r->key_len);
     }
     if (r->key == NULL || r->key_len == 0 || r->key_len > KEY_BYTES_MAX) {
         char why[128];
@@ -154,13 +153,13 @@ static void set_key(struct batch *b, struct row *r, const PGresult *res)
     }
 }
 
-static void set_topic(struct batch *b, struct row *r, const PGresult *res)
+static void set_topic(struct batch *b, struct row *r, const struct row_cells *cells)
 {
     if (b->src->topic_column < 0) {
         r->topic = b->topic;
         return;
     }
-    const char *name = copy_column(b, res, b->src->topic_column, NULL);
+    const char *name = copy_column(b, cells, b->src->topic_column, NULL);
     size_t n = name != NULL ? strnlen(name, 250) : 0;
     size_t np = strlen(b->prefix);
     char *full = arena_alloc(&b->arena, np + n + 1);
@@ -172,21 +171,23 @@ static void set_topic(struct batch *b, struct row *r, const PGresult *res)
     r->topic = full;
 }
 
-static enum rc encode(struct batch *b, struct row *r, const PGresult *res, struct err *err)
+static enum rc encode(struct batch *b, struct row *r, const struct row_cells *cells, struct err *err)
 {
     avro_encoder_reset(b->enc);
     for (int i = 0; i < b->src->n_fields; i++) {
-        int at = ROW_COLUMNS + b->src->fields[i].column;
+        const struct column *column = &b->src->columns[b->src->fields[i].column];
+        const struct cell *cell = &cells->columns[b->src->fields[i].column];
         size_t f = (size_t)b->field[i];
-        if (PQgetisnull(res, 0, at)) {
+        if (cell->text == NULL) {
             const struct avro_field *field = avro_encoder_field(b->enc, f);
             if (!field->nullable) {
-                FAIL(err, RC_REJECT, "column %s is NULL; expected %s for field %s",
-                     b->src->columns[b->src->fields[i].column].name, avro_kind_name(field->kind), field->name);
+                FAIL(err, RC_REJECT, "column %s is NULL; expected %s for field %s", column->name,
+                     avro_kind_name(field->kind), field->name);
             }
             continue; /* unset: the default, else null */
         }
-        TRY(avro_encoder_set_text(b->enc, f, PQgetvalue(res, 0, at), (size_t)PQgetlength(res, 0, at), err));
+        TRY(column->micros ? avro_encoder_set_long(b->enc, f, cell_int64(cell, 0), err)
+                           : avro_encoder_set_text(b->enc, f, cell->text, cell->len, err));
     }
     size_t max = (size_t)b->limits.record_bytes_max + DLQ_EXTRA_BYTES;
     if (b->json) {
@@ -209,51 +210,50 @@ static size_t record_size(const struct row *r, int n_headers)
 }
 
 /* What travels as the dead letter's value when there is no framed one that fits: the payload's beginning. */
-static void use_payload(struct batch *b, struct row *r, const PGresult *res)
+static void use_payload(struct batch *b, struct row *r, const struct row_cells *cells)
 {
-    int at = ROW_COLUMNS + b->src->payload;
-    size_t n = (size_t)PQgetlength(res, 0, at);
+    const struct cell *payload = &cells->columns[b->src->payload];
 
     r->framed = false;
-    r->value_len = n < DEAD_VALUE_BYTES ? n : DEAD_VALUE_BYTES;
-    r->value = arena_strndup(&b->arena, PQgetvalue(res, 0, at), r->value_len);
+    r->value_len = payload->len < DEAD_VALUE_BYTES ? payload->len : DEAD_VALUE_BYTES;
+    r->value = arena_strndup(&b->arena, payload->text != NULL ? payload->text : "", r->value_len);
 }
 
-static void add_oversize(struct batch *b, struct row *r, const PGresult *res, int64_t full)
+static void add_oversize(struct batch *b, struct row *r, const struct row_cells *cells, int64_t full)
 {
     char why[160];
 
     snprintf(why, sizeof(why), "row of %" PRId64 " bytes; expected at most %" PRId64 " (relay.record.bytes.max)", full,
              b->limits.record_bytes_max);
     mark_dead(b, r, "too-large", why);
-    if (!PQgetisnull(res, 0, ROW_SHA256)) {
-        r->sha256 = arena_strndup(&b->arena, PQgetvalue(res, 0, ROW_SHA256), (size_t)PQgetlength(res, 0, ROW_SHA256));
+    if (cells->sha256.text != NULL) {
+        r->sha256 = arena_strndup(&b->arena, cells->sha256.text, cells->sha256.len);
         r->full_len = full;
     }
 }
 
-static void add_value(struct batch *b, struct row *r, const PGresult *res)
+static void add_value(struct batch *b, struct row *r, const struct row_cells *cells)
 {
-    int64_t len = pg_int(res, 0, ROW_BYTES, 0);
+    int64_t len = cells->bytes;
     struct err err;
 
     if (len > b->limits.record_bytes_max) {
-        add_oversize(b, r, res, len);
-        use_payload(b, r, res);
+        add_oversize(b, r, cells, len);
+        use_payload(b, r, cells);
         return;
     }
     r->framed = true;
-    if (encode(b, r, res, &err) != RC_OK) {
+    if (encode(b, r, cells, &err) != RC_OK) {
         mark_dead(b, r, "invalid-value", err.text);
-        use_payload(b, r, res);
+        use_payload(b, r, cells);
         return;
     }
     if (record_size(r, b->src->n_headers) > (size_t)b->limits.record_bytes_max) {
-        add_oversize(b, r, res, (int64_t)record_size(r, b->src->n_headers));
+        add_oversize(b, r, cells, (int64_t)record_size(r, b->src->n_headers));
     }
 }
 
-enum rc batch_add(const PGresult *res, void *opaque, bool *stop, struct err *err)
+enum rc batch_add(const struct row_cells *cells, void *opaque, bool *stop, struct err *err)
 {
     struct batch *b = opaque;
     struct row *r = &b->rows[b->n_rows];
@@ -261,21 +261,21 @@ enum rc batch_add(const PGresult *res, void *opaque, bool *stop, struct err *err
 
     (void)err;
     assert(b->n_rows < b->limits.rows_max);
-    *r = (struct row){.seq = pg_int(res, 0, ROW_SEQ, 0)};
-    r->time_us = pg_int(res, 0, ROW_COLUMNS + b->src->time, clock_utc_us());
-    r->id = copy_column(b, res, b->src->id, NULL);
-    r->type = copy_column(b, res, b->src->type, NULL);
+    *r = (struct row){.seq = cells->seq};
+    r->time_us = cell_int64(&cells->columns[b->src->time], clock_utc_us());
+    r->id = copy_column(b, cells, b->src->id, NULL);
+    r->type = copy_column(b, cells, b->src->type, NULL);
     r->id = r->id != NULL ? r->id : "";
     r->type = r->type != NULL ? r->type : "";
     for (int i = 0; i < b->src->n_headers; i++) {
-        r->headers[i] = copy_column(b, res, b->src->headers[i].column, NULL);
+        r->headers[i] = copy_column(b, cells, b->src->headers[i].column, NULL);
     }
     for (int i = 0; i < b->n_shared; i++) {
-        r->shared[i] = copy_column(b, res, b->shared[i].column, NULL);
+        r->shared[i] = copy_column(b, cells, b->shared[i].column, NULL);
     }
-    set_topic(b, r, res);
-    set_key(b, r, res);
-    add_value(b, r, res);
+    set_topic(b, r, cells);
+    set_key(b, r, cells);
+    add_value(b, r, cells);
     if (r->dead != NULL) {
         batch_add_outcome(b, r);
     }

@@ -8,7 +8,6 @@
 #ifndef SLUICE_RELAY_BATCH_H
 #define SLUICE_RELAY_BATCH_H
 
-#include <libpq-fe.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,6 +15,7 @@
 #include "base/mem.h"
 #include "kafka/producer.h"
 #include "relay/source.h"
+#include "relay/window.h"
 
 #define OUTCOME_SHARED_MAX 8
 
@@ -33,8 +33,8 @@ struct row {
     const void *value; /* framed; the payload's text when it could not be encoded */
     size_t value_len;
     bool framed;
-    int64_t full_len;   /* of the payload when value is cut, else 0 */
-    const char *sha256; /* of the payload when value is cut */
+    int64_t full_len;                        /* of the payload when value is cut, else 0 */
+    const char *sha256;                      /* of the payload when value is cut */
     const char *headers[SOURCE_HEADERS_MAX]; /* NULL = none */
     const char *shared[OUTCOME_SHARED_MAX];  /* columns the outcome record repeats; NULL = none */
     const struct dead *dead;                 /* NULL = publish */
@@ -61,7 +61,7 @@ int64_t batch_last_seq(const struct batch *b); /* 0 when empty */
 const struct row *batch_row(const struct batch *b, int64_t i);
 
 /* A window_row_fn; opaque is the batch. Stops when the batch is full. Never fails for what a row holds. */
-enum rc batch_add(const PGresult *row, void *opaque, bool *stop, struct err *err) MUST_USE;
+enum rc batch_add(const struct row_cells *cells, void *opaque, bool *stop, struct err *err) MUST_USE;
 
 /* Looks for topics that do not exist; their rows become dead letters. RETRY when the broker does not answer. */
 enum rc batch_check_topics(struct batch *b, struct producer *p, struct err *err) MUST_USE;
@@ -72,7 +72,8 @@ void batch_kill(struct batch *b, int64_t i, const char *class, const char *messa
 /* Sends every row; tags are row numbers. REJECT: row *out_bad cannot be sent; kill it, abort and send again. */
 enum rc batch_send(struct batch *b, struct producer *p, int64_t *out_bad, struct err *err) MUST_USE;
 
-/* Full names of the topics the source needs in any case (own topic if fixed, dlq, outcomes); NULL-terminated, belongs to b. */
+/* Full names of the topics the source needs in any case (own topic if fixed, dlq, outcomes); NULL-terminated, belongs
+ * to b. */
 const char *const *batch_required_topics(const struct batch *b);
 
 #endif

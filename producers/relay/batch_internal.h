@@ -20,8 +20,8 @@ struct batch {
     struct avro_encoder *outcome_enc;
     int field[SOURCE_COLUMNS_MAX]; /* schema field of each source field */
     struct {
-        int field;  /* of the outcome schema */
-        int column; /* of the source */
+        int field;                /* of the outcome schema */
+        int column;               /* of the source */
     } shared[OUTCOME_SHARED_MAX]; /* string fields that both schemas have */
     int n_shared;
     struct arena arena;

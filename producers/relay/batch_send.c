@@ -141,8 +141,10 @@ static enum rc encode_outcome(struct batch *b, struct row *r, struct err *err)
     const struct {
         const char *name;
         const char *text;
-    } texts[] = {
-        {"outcome", "dead_letter"}, {"was_request", "f"}, {"error_class", r->dead->class}, {"error_message", r->dead->message}};
+    } texts[] = {{"outcome", "dead_letter"},
+                 {"was_request", "f"},
+                 {"error_class", r->dead->class},
+                 {"error_message", r->dead->message}};
     const struct {
         const char *name;
         int64_t value;

@@ -39,6 +39,14 @@ enum rc lane_idle(void *lane, struct err *err)
             FAIL(err, RC_FENCED, "stopping: the Kafka transaction did not end within %d ms", DRAIN_MS);
         }
     }
+    if (window_scan_busy(&l->scan)) {
+        if (window_scan_take(&l->scan, false, batch_add, l->ahead, err) != RC_OK) {
+            err->rc = RC_FENCED;
+            return RC_FENCED;
+        }
+        l->heartbeat_ms = now; /* the session works for us: it is not idle */
+        return RC_OK;
+    }
     if (now - l->heartbeat_ms < 1000) {
         return RC_OK;
     }
@@ -58,16 +66,22 @@ static void make_metrics(struct lane *l)
 
 #define LABEL "source=\"%s\"", s
     l->m.published = metric_counter("sluice_relay_records_published_total", "Rows published to their topic.", LABEL);
-    l->m.dead = metric_counter("sluice_relay_dead_letters_total", "Rows that could not be published and went to the dead-letter topic.", LABEL);
+    l->m.dead = metric_counter("sluice_relay_dead_letters_total",
+                               "Rows that could not be published and went to the dead-letter topic.", LABEL);
     l->m.swept = metric_counter("sluice_relay_requeued_total", "Rows the due sweep put back on the road.", LABEL);
     l->m.commits = metric_counter("sluice_relay_txn_commits_total", "Kafka transactions committed.", LABEL);
     l->m.aborts = metric_counter("sluice_relay_txn_aborts_total", "Kafka transactions aborted and built again.", LABEL);
     l->m.takeovers = metric_counter("sluice_relay_takeovers_total", "Times this process took the source over.", LABEL);
     l->m.owner = metric_gauge("sluice_relay_owner", "1 while this process owns the source.", LABEL);
     l->m.position_seq = metric_gauge("sluice_relay_last_queue_seq", "queue_seq of the last published row.", LABEL);
-    l->m.batch_rows = metric_histogram("sluice_relay_txn_rows", "Rows of a Kafka transaction.", rows, ARRAY_SIZE(rows), LABEL);
-    l->m.commit_seconds = metric_histogram("sluice_relay_txn_commit_duration_seconds", "Time of commit_transaction.", METRIC_SECONDS, METRIC_SECONDS_N, LABEL);
-    l->m.delay_seconds = metric_histogram("sluice_relay_row_to_commit_seconds", "From the row's time column to the commit of its record; newest row of each transaction.", METRIC_SECONDS, METRIC_SECONDS_N, LABEL);
+    l->m.batch_rows =
+        metric_histogram("sluice_relay_txn_rows", "Rows of a Kafka transaction.", rows, ARRAY_SIZE(rows), LABEL);
+    l->m.commit_seconds = metric_histogram("sluice_relay_txn_commit_duration_seconds", "Time of commit_transaction.",
+                                           METRIC_SECONDS, METRIC_SECONDS_N, LABEL);
+    l->m.delay_seconds =
+        metric_histogram("sluice_relay_row_to_commit_seconds",
+                         "From the row's time column to the commit of its record; newest row of each transaction.",
+                         METRIC_SECONDS, METRIC_SECONDS_N, LABEL);
 #undef LABEL
 }
 

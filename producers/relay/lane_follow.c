@@ -12,6 +12,7 @@
 #include "relay/wal.h"
 
 #define COPY_INTERVAL_MS 1000
+#define READ_SLICE_MS 2 /* of waiting for a commit, between looks for rows that were read ahead */
 #define ABORTS_MAX 1000 /* of one batch, without a row becoming a dead letter */
 
 static enum rc send_position(struct lane *l, struct buf *value, struct err *err)
@@ -44,6 +45,7 @@ static enum rc try_transaction(struct lane *l, struct buf *value, const char *ls
         l->heartbeat_ms = clock_mono_ms();
     }
     int64_t began = clock_mono_us();
+    producer_set_slice(l->producer, window_scan_busy(&l->scan) ? READ_SLICE_MS : PRODUCER_SLICE_MS);
     enum rc rc = lane_producer_rc(producer_commit(l->producer, err), err);
     metric_observe(l->m.commit_seconds, (double)(clock_mono_us() - began) / 1e6);
     return rc;
@@ -65,7 +67,8 @@ static enum rc isolate(struct lane *l, int64_t bad, enum rc rc, struct err *err)
         return RC_OK;
     }
     if (bad >= batch_rows(l->batch) || batch_row(l->batch, bad)->dead != NULL) {
-        FAIL(err, RC_FATAL, "source %s: not even the dead letter or the position can be written: %s", l->src->name, text);
+        FAIL(err, RC_FATAL, "source %s: not even the dead letter or the position can be written: %s", l->src->name,
+             text);
     }
     batch_kill(l->batch, bad, "refused", text);
     return RC_OK;
@@ -99,7 +102,8 @@ static enum rc publish(struct lane *l, struct buf *value, const char *lsn, struc
         if (rc != RC_RETRY && rc != RC_REJECT) {
             return rc;
         }
-        log_warn("relay", "transaction aborted", KV_S("source", l->src->name), KV_I("rows", batch_rows(l->batch)), KV_ERR(err));
+        log_warn("relay", "transaction aborted", KV_S("source", l->src->name), KV_I("rows", batch_rows(l->batch)),
+                 KV_ERR(err));
         metric_inc(l->m.aborts);
         struct err abort_err;
         if (producer_abort(l->producer, &abort_err) != RC_OK) {
@@ -124,8 +128,8 @@ static void count_published(struct lane *l)
         const struct row *r = batch_row(l->batch, i);
         if (r->dead != NULL) {
             dead++;
-            log_warn("relay", "dead letter", KV_S("source", l->src->name), KV_S("id", r->id), KV_S("class", r->dead->class),
-                     KV_S("text", r->dead->message));
+            log_warn("relay", "dead letter", KV_S("source", l->src->name), KV_S("id", r->id),
+                     KV_S("class", r->dead->class), KV_S("text", r->dead->message));
         }
     }
     metric_inc(l->m.commits);
@@ -137,46 +141,44 @@ static void count_published(struct lane *l)
 }
 
 /* A copy for people, behind Kafka's truth: never waited for, at most once a second. */
+static bool copy_is_due(const struct lane *l)
+{
+    return l->copy_due && clock_mono_ms() - l->copied_ms >= COPY_INTERVAL_MS;
+}
+
 static enum rc copy_position(struct lane *l, struct err *err)
 {
     char seq[24];
     char published[24];
 
-    if (!l->copy_due || clock_mono_ms() - l->copied_ms < COPY_INTERVAL_MS) {
+    if (!copy_is_due(l)) {
         return RC_OK;
     }
     snprintf(seq, sizeof(seq), "%" PRId64, l->pos.last_seq);
     snprintf(published, sizeof(published), "%" PRId64, l->pos.published);
     const char *params[] = {l->src->name, l->src->table, l->pos.s1, l->pos.s2, seq, published, role_instance(l->ctx)};
-    TRY(pg_query(l->conn,
-                 "WITH fast AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))"
-                 " INSERT INTO sluice_relay_positions (source, table_name, snapshot_before, snapshot_upto, last_seq,"
-                 " published, owner) SELECT $1, $2, $3::pg_snapshot, $4::pg_snapshot, $5::bigint, $6::bigint, $7 FROM fast"
-                 " ON CONFLICT (source) DO UPDATE SET table_name = excluded.table_name,"
-                 " snapshot_before = excluded.snapshot_before, snapshot_upto = excluded.snapshot_upto,"
-                 " last_seq = excluded.last_seq, published = excluded.published, owner = excluded.owner, updated_at = now()",
-                 7, params, NULL, err));
+    TRY(pg_query(
+        l->conn,
+        "WITH fast AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))"
+        " INSERT INTO sluice_relay_positions (source, table_name, snapshot_before, snapshot_upto, last_seq,"
+        " published, owner) SELECT $1, $2, $3::pg_snapshot, $4::pg_snapshot, $5::bigint, $6::bigint, $7 FROM fast"
+        " ON CONFLICT (source) DO UPDATE SET table_name = excluded.table_name,"
+        " snapshot_before = excluded.snapshot_before, snapshot_upto = excluded.snapshot_upto,"
+        " last_seq = excluded.last_seq, published = excluded.published, owner = excluded.owner, updated_at = now()",
+        7, params, NULL, err));
     l->copied_ms = clock_mono_ms();
     l->copy_due = false;
     return RC_OK;
 }
 
-/* Reads the next part of the window and publishes it. Afterwards l->pos says how far. */
-static enum rc step(struct lane *l, const struct window *w, const char *lsn, bool *out_more, struct err *err)
+/* Publishes l->batch, which is a part of the window. Afterwards l->pos says how far. */
+static enum rc publish_part(struct lane *l, const struct window *w, bool more, const char *lsn, struct err *err)
 {
     struct position next = {.db = l->pos.db};
     struct buf value;
     enum rc rc = RC_OK;
 
-    batch_reset(l->batch);
-    TRY(window_read(l->conn, &l->sql, w, config_int(l->cfg, "relay.batch.rows.max"), batch_add, l->batch, out_more, err));
-    l->heartbeat_ms = clock_mono_ms();
-    if (batch_rows(l->batch) == 0) {
-        position_set(&l->pos, w->s2, w->s2, l->pos.last_seq);
-        return RC_OK;
-    }
-    TRY(batch_check_topics(l->batch, l->producer, err));
-    position_set(&next, *out_more ? w->s1 : w->s2, w->s2, batch_last_seq(l->batch));
+    position_set(&next, more ? w->s1 : w->s2, w->s2, batch_last_seq(l->batch));
     next.published = l->pos.published + batch_rows(l->batch);
     buf_init(&value, POSITION_VALUE_MAX);
     position_encode(&next, l->src->name, &value);
@@ -194,12 +196,72 @@ static enum rc step(struct lane *l, const struct window *w, const char *lsn, boo
     return RC_OK;
 }
 
-/* Publishes the whole window (s1, s2]; after_seq > 0 when a part of it is done already. lsn NULL: s2 is known to be safe. */
-static enum rc publish_window(struct lane *l, const char *s1, const char *s2, int64_t after_seq, bool walk, const char *lsn,
-                              struct err *err)
+/* Starts reading the part of the window behind w->after_seq into l->ahead. */
+static enum rc read_ahead(struct lane *l, const struct window *w, struct err *err)
+{
+    batch_reset(l->ahead);
+    return window_scan_start(&l->scan, l->conn, &l->sql, w, config_int(l->cfg, "relay.batch.rows.max"), err);
+}
+
+/* Reads to the end and makes it l->batch. */
+static enum rc finish_reading(struct lane *l, bool *out_more, struct err *err)
+{
+    struct batch *done = l->ahead;
+
+    TRY(window_scan_take(&l->scan, true, batch_add, l->ahead, err));
+    l->heartbeat_ms = clock_mono_ms();
+    l->ahead = l->batch;
+    l->batch = done;
+    *out_more = window_scan_more(&l->scan);
+    return RC_OK;
+}
+
+/*
+ * Publishes the whole window (s1, s2]; after_seq > 0 when a part of it is done already. lsn NULL: s2 is known to be
+ * safe. While one part is committed, the next is read. The first part's commit needs the session for the flush rule,
+ * and the copy of the position needs it once a second: then nothing is read ahead.
+ */
+static enum rc publish_parts(struct lane *l, struct window *w, const char *lsn, struct err *err)
+{
+    bool more = true;
+
+    while (more && !role_stopping(l->ctx)) {
+        if (!window_scan_busy(&l->scan)) {
+            TRY(copy_position(l, err));
+            TRY(read_ahead(l, w, err));
+        }
+        TRY(finish_reading(l, &more, err));
+        role_tick(l->watch);
+        if (batch_rows(l->batch) == 0) {
+            position_set(&l->pos, w->s2, w->s2, l->pos.last_seq);
+            return RC_OK;
+        }
+        TRY(batch_check_topics(l->batch, l->producer, err));
+        w->after_seq = batch_last_seq(l->batch);
+        if (more && lsn == NULL && !copy_is_due(l)) {
+            TRY(read_ahead(l, w, err));
+        }
+        TRY(publish_part(l, w, more, lsn, err));
+        lsn = NULL; /* waited for with the first part */
+    }
+    return RC_OK;
+}
+
+/* Leaves the session free, whatever was being read. */
+static enum rc drop_read_ahead(struct lane *l, struct err *err)
+{
+    if (!window_scan_busy(&l->scan)) {
+        return RC_OK;
+    }
+    enum rc rc = window_scan_take(&l->scan, true, batch_add, l->ahead, err);
+    batch_reset(l->ahead);
+    return rc;
+}
+
+static enum rc publish_window(struct lane *l, const char *s1, const char *s2, int64_t after_seq, bool walk,
+                              const char *lsn, struct err *err)
 {
     struct window w = {.s1 = s1, .s2 = s2, .after_seq = after_seq, .walk = walk};
-    bool more = true;
 
     if (walk) {
         int64_t first = 0;
@@ -208,14 +270,8 @@ static enum rc publish_window(struct lane *l, const char *s1, const char *s2, in
             w.after_seq = first - 1;
         }
     }
-    while (more && !role_stopping(l->ctx)) {
-        TRY(step(l, &w, lsn, &more, err));
-        w.after_seq = batch_rows(l->batch) > 0 ? batch_last_seq(l->batch) : w.after_seq;
-        lsn = NULL; /* waited for with the first part */
-        TRY(copy_position(l, err));
-        role_tick(l->watch);
-    }
-    return RC_OK;
+    TRY(publish_parts(l, &w, lsn, err));
+    return drop_read_ahead(l, err);
 }
 
 static enum rc finish_window(struct lane *l, struct err *err)

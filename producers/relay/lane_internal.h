@@ -24,15 +24,17 @@ struct lane {
     const struct source *src;
     const struct avro_set *set;
     struct watch *watch;
-    char *part;              /* name in /readyz */
-    char *position_topic;    /* full name */
+    char *part;           /* name in /readyz */
+    char *position_topic; /* full name */
     char *transactional_id;
     struct lane_metrics m;
 
     /* Owned from take-over to release. */
     PGconn *conn;
     struct producer *producer;
-    struct batch *batch;
+    struct batch *batch; /* the one being published */
+    struct batch *ahead; /* the one being read meanwhile */
+    struct window_scan scan;
     struct window_sql sql;
     struct sweep sweep;
     struct position pos;
@@ -40,7 +42,7 @@ struct lane {
 
     int64_t heartbeat_ms; /* last statement on the session */
     int64_t swept_ms;
-    int64_t copied_ms;    /* last copy of the position to PostgreSQL */
+    int64_t copied_ms; /* last copy of the position to PostgreSQL */
     bool copy_due;
     int64_t stop_seen_ms; /* when stopping was first noticed, 0 = not yet */
 };

@@ -22,10 +22,11 @@ static enum rc open_session(struct lane *l, struct err *err)
      * Plans must not depend on statistics of a table that changes all the time: every read is an ordered index scan.
      * (A bitmap scan would fetch and sort the whole rest of a window for each chunk of it.)
      */
-    TRY(pg_exec(l->conn,
-                "SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off; SET max_parallel_workers_per_gather = 0;"
-                " SET plan_cache_mode = force_custom_plan",
-                NULL, err));
+    TRY(pg_exec(
+        l->conn,
+        "SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off; SET max_parallel_workers_per_gather = 0;"
+        " SET plan_cache_mode = force_custom_plan",
+        NULL, err));
     TRY(source_check_schema(l->src, l->set, err));
     return source_check_database(l->src, l->conn, err);
 }
@@ -95,7 +96,8 @@ static enum rc first_position(struct lane *l, const struct db_identity *db, stru
     TRY(pg_query(l->conn, "SELECT published FROM sluice_relay_positions WHERE source = $1", 1, params, &res, err));
     if (PQntuples(res) > 0) {
         FAIL(err, RC_FATAL,
-             "source %s: state position_lost: %s holds no position, but PostgreSQL remembers %s published rows; going on "
+             "source %s: state position_lost: %s holds no position, but PostgreSQL remembers %s published rows; going "
+             "on "
              "would publish all of them again; see `sluice relay position`",
              l->src->name, l->position_topic, pg_text(res, 0, 0));
     }
@@ -110,7 +112,8 @@ static enum rc find_position(struct lane *l, struct err *err)
     bool found = false;
 
     TRY(db_identity_read(l->conn, &db, err));
-    TRY(position_read(l->cfg, l->position_topic, l->position_partition, l->src->name, lane_idle, l, &l->pos, &found, err));
+    TRY(position_read(l->cfg, l->position_topic, l->position_partition, l->src->name, lane_idle, l, &l->pos, &found,
+                      err));
     if (!found) {
         return first_position(l, &db, err);
     }
@@ -124,6 +127,7 @@ static enum rc make_tools(struct lane *l, struct err *err)
                                   .record_bytes_max = config_int(l->cfg, "relay.record.bytes.max")};
 
     TRY(batch_create(l->cfg, l->src, l->set, &limits, &l->batch, err));
+    TRY(batch_create(l->cfg, l->src, l->set, &limits, &l->ahead, err));
     window_sql_init(&l->sql, l->src, l->conn, limits.record_bytes_max);
     if (l->src->queue == QUEUE_STATUS) {
         TRY(sweep_init(&l->sweep, l->src, l->conn, err));
@@ -152,6 +156,8 @@ void lane_release(struct lane *l)
     producer_destroy(l->producer);
     l->producer = NULL;
     l->batch = batch_free(l->batch);
+    l->ahead = batch_free(l->ahead);
+    l->scan = (struct window_scan){.running = false}; /* ends with the session */
     window_sql_done(&l->sql);
     sweep_done(&l->sweep);
     position_done(&l->pos);

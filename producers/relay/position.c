@@ -41,10 +41,11 @@ void position_encode(const struct position *p, const char *source, struct buf *o
     char at[CLOCK_RFC3339_MAX];
 
     clock_rfc3339(clock_utc_us(), at);
-    buf_printf(out, "{\"v\":%d,\"source\":\"%s\",\"system_id\":\"%s\",\"timeline\":%" PRId64 ",\"database_oid\":%" PRId64,
+    buf_printf(out,
+               "{\"v\":%d,\"source\":\"%s\",\"system_id\":\"%s\",\"timeline\":%" PRId64 ",\"database_oid\":%" PRId64,
                POSITION_FORMAT, source, p->db.system_id, p->db.timeline, p->db.database_oid);
-    buf_printf(out, ",\"s1\":\"%s\",\"s2\":\"%s\",\"last_seq\":%" PRId64 ",\"published\":%" PRId64 ",\"at\":\"%s\"}", p->s1,
-               p->s2, p->last_seq, p->published, at);
+    buf_printf(out, ",\"s1\":\"%s\",\"s2\":\"%s\",\"last_seq\":%" PRId64 ",\"published\":%" PRId64 ",\"at\":\"%s\"}",
+               p->s1, p->s2, p->last_seq, p->published, at);
 }
 
 /* A snapshot is digits, colons and commas; PostgreSQL checks the rest when it gets it back. */
@@ -62,11 +63,11 @@ static enum rc decode_object(const json_t *root, struct position *out, struct er
     json_int_t version = json_integer_value(json_object_get(root, "v"));
 
     if (version > POSITION_FORMAT) {
-        FAIL(err, RC_FATAL, "the position was written by a newer program (format %lld, this one knows %d)", (long long)version,
-             POSITION_FORMAT);
+        FAIL(err, RC_FATAL, "the position was written by a newer program (format %lld, this one knows %d)",
+             (long long)version, POSITION_FORMAT);
     }
-    if (version < 1 || sysid == NULL || strlen(sysid) >= sizeof(out->db.system_id) || !is_snapshot(s1) || !is_snapshot(s2) ||
-        !json_is_integer(last_seq)) {
+    if (version < 1 || sysid == NULL || strlen(sysid) >= sizeof(out->db.system_id) || !is_snapshot(s1) ||
+        !is_snapshot(s2) || !json_is_integer(last_seq)) {
         FAIL(err, RC_FATAL, "the position is malformed; expected v, system_id, s1, s2, last_seq");
     }
     snprintf(out->db.system_id, sizeof(out->db.system_id), "%s", sysid);
@@ -110,7 +111,8 @@ enum rc db_identity_read(PGconn *conn, struct db_identity *out, struct err *err)
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
 
-    /* The control file learns of a new timeline only at a checkpoint; the name of the current WAL file knows at once. */
+    /* The control file learns of a new timeline only at a checkpoint; the name of the current WAL file knows at once.
+     */
     TRY(pg_exec(conn,
                 "SELECT (SELECT system_identifier FROM pg_control_system()),"
                 " ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint,"
@@ -125,26 +127,31 @@ enum rc db_identity_read(PGconn *conn, struct db_identity *out, struct err *err)
 enum rc position_guard(const struct position *p, const struct db_identity *db, PGconn *conn, const char *source,
                        struct err *err)
 {
-    static const char advice[] = "rows may be missing or doubled if the relay went on by itself; see `sluice relay position`";
+    static const char advice[] =
+        "rows may be missing or doubled if the relay went on by itself; see `sluice relay position`";
     PGresult *res CLEANUP(pg_clearp) = NULL;
     const char *params[] = {p->s2};
 
     if (strcmp(p->db.system_id, db->system_id) != 0) {
-        FAIL(err, RC_FATAL, "source %s: state sysid_changed: the position belongs to cluster %s, this is %s; %s", source,
-             p->db.system_id, db->system_id, advice);
+        FAIL(err, RC_FATAL, "source %s: state sysid_changed: the position belongs to cluster %s, this is %s; %s",
+             source, p->db.system_id, db->system_id, advice);
     }
     if (p->db.database_oid != db->database_oid) {
-        FAIL(err, RC_FATAL, "source %s: state database_changed: the position belongs to database oid %" PRId64 ", this is %" PRId64 "; %s",
+        FAIL(err, RC_FATAL,
+             "source %s: state database_changed: the position belongs to database oid %" PRId64 ", this is %" PRId64
+             "; %s",
              source, p->db.database_oid, db->database_oid, advice);
     }
     if (p->db.timeline != db->timeline) {
-        FAIL(err, RC_FATAL, "source %s: state timeline_changed: the position belongs to timeline %" PRId64 ", this is %" PRId64 "; %s",
+        FAIL(err, RC_FATAL,
+             "source %s: state timeline_changed: the position belongs to timeline %" PRId64 ", this is %" PRId64 "; %s",
              source, p->db.timeline, db->timeline, advice);
     }
-    TRY(pg_query(conn, "SELECT pg_snapshot_xmax($1::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot())", 1, params, &res,
-                 err));
+    TRY(pg_query(conn, "SELECT pg_snapshot_xmax($1::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot())", 1, params,
+                 &res, err));
     if (pg_text(res, 0, 0)[0] == 't') {
-        FAIL(err, RC_FATAL, "source %s: state xid_regressed: the position has seen transactions this database has not begun; %s",
+        FAIL(err, RC_FATAL,
+             "source %s: state xid_regressed: the position has seen transactions this database has not begun; %s",
              source, advice);
     }
     return RC_OK;

@@ -55,7 +55,8 @@ int32_t position_partition(const char *source, int n_partitions);
  * move it. Waits until the reader has passed the high watermark. *out_found false = there is none.
  */
 enum rc position_read(const struct config *cfg, const char *topic, int32_t partition, const char *source,
-                      producer_idle_fn idle, void *opaque, struct position *out, bool *out_found, struct err *err) MUST_USE;
+                      producer_idle_fn idle, void *opaque, struct position *out, bool *out_found,
+                      struct err *err) MUST_USE;
 
 enum rc db_identity_read(PGconn *conn, struct db_identity *out, struct err *err) MUST_USE;
 

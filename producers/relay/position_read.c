@@ -56,11 +56,8 @@ static enum rc open_consumer(const struct config *cfg, rd_kafka_t **out_rk, stru
         const char *value;
     } rows[] = {
         {"group.id", "sluice-relay-unused"}, /* required by the consumer interface; nothing is ever committed */
-        {"isolation.level", "read_committed"},
-        {"enable.auto.commit", "false"},
-        {"enable.partition.eof", "true"},
-        {"fetch.wait.max.ms", "10"},
-        {"queued.max.messages.kbytes", "1024"},
+        {"isolation.level", "read_committed"}, {"enable.auto.commit", "false"},        {"enable.partition.eof", "true"},
+        {"fetch.wait.max.ms", "10"},           {"queued.max.messages.kbytes", "1024"},
     };
     rd_kafka_conf_t *conf = NULL;
 
@@ -139,7 +136,8 @@ enum rc position_read(const struct config *cfg, const char *topic, int32_t parti
     rd_kafka_t *rk CLEANUP(kafka_destroyp) = NULL;
     int64_t low = 0;
     int64_t high = 0;
-    struct reader r = {.topic = topic, .partition = partition, .source = source, .idle = idle, .opaque = opaque, .out = out};
+    struct reader r = {
+        .topic = topic, .partition = partition, .source = source, .idle = idle, .opaque = opaque, .out = out};
 
     TRY(watermarks(cfg, topic, partition, &low, &high, err));
     *out_found = false;

@@ -16,32 +16,85 @@
 #define SOURCES_FILE_MAX (1u << 20)
 
 static const struct option OPTIONS[] = {
-    {.name = "relay.batch.bytes.max", .type = OPTION_INT, .value = "8388608", .min = 65536, .max = 67108864,
+    {.name = "relay.batch.bytes.max",
+     .type = OPTION_INT,
+     .value = "8388608",
+     .min = 65536,
+     .max = 67108864,
      .help = "Bytes of encoded rows that end a Kafka transaction."},
-    {.name = "relay.batch.rows.max", .type = OPTION_INT, .value = "10000", .min = 1, .max = 50000,
+    {.name = "relay.batch.rows.max",
+     .type = OPTION_INT,
+     .value = "10000",
+     .min = 1,
+     .max = 50000,
      .help = "Rows that end a Kafka transaction."},
-    {.name = "relay.lock.timeout.ms", .type = OPTION_INT, .value = "10000", .min = 2000, .max = 600000,
-     .help = "Milliseconds after which PostgreSQL ends the session of an owner that has frozen (idle_session_timeout)."},
-    {.name = "relay.poison.policy", .type = OPTION_CHOICE, .value = "dlq", .choices = "dlq|stop",
+    {.name = "relay.lock.timeout.ms",
+     .type = OPTION_INT,
+     .value = "10000",
+     .min = 2000,
+     .max = 600000,
+     .help =
+         "Milliseconds after which PostgreSQL ends the session of an owner that has frozen (idle_session_timeout)."},
+    {.name = "relay.poison.policy",
+     .type = OPTION_CHOICE,
+     .value = "dlq",
+     .choices = "dlq|stop",
      .help = "What happens to a row that cannot be published: the source's dead-letter topic, or the relay stops."},
-    {.name = "relay.record.bytes.max", .type = OPTION_INT, .value = "1000000", .min = 1024, .max = 8388608,
+    {.name = "relay.record.bytes.max",
+     .type = OPTION_INT,
+     .value = "1000000",
+     .min = 1024,
+     .max = 8388608,
      .help = "Bytes of key, value and headers of a record; larger rows become dead letters."},
-    {.name = "relay.standby.poll.ms", .type = OPTION_INT, .value = "500", .min = 10, .max = 60000,
+    {.name = "relay.standby.poll.ms",
+     .type = OPTION_INT,
+     .value = "500",
+     .min = 10,
+     .max = 60000,
      .help = "Milliseconds between a standby's tries to own a source."},
-    {.name = "relay.statement.timeout.ms", .type = OPTION_INT, .value = "60000", .min = 1000, .max = 3600000,
+    {.name = "relay.statement.timeout.ms",
+     .type = OPTION_INT,
+     .value = "60000",
+     .min = 1000,
+     .max = 3600000,
      .help = "Milliseconds after which a statement of the relay is cancelled and tried again."},
-    {.name = "relay.sweep.interval.ms", .type = OPTION_INT, .value = "500", .min = 10, .max = 60000,
+    {.name = "relay.sweep.interval.ms",
+     .type = OPTION_INT,
+     .value = "500",
+     .min = 10,
+     .max = 60000,
      .help = "Milliseconds between looks for rows that are due again."},
-    {.name = "relay.sweep.rows.max", .type = OPTION_INT, .value = "1000", .min = 1, .max = 100000,
+    {.name = "relay.sweep.rows.max",
+     .type = OPTION_INT,
+     .value = "1000",
+     .min = 1,
+     .max = 100000,
      .help = "Due rows put back on the road by one statement."},
-    {.name = "relay.tick.max.ms", .type = OPTION_INT, .value = "10", .min = 1, .max = 10000,
+    {.name = "relay.tick.max.ms",
+     .type = OPTION_INT,
+     .value = "10",
+     .min = 1,
+     .max = 10000,
      .help = "Longest pause in milliseconds between looks for new rows while there are none."},
-    {.name = "relay.tick.min.ms", .type = OPTION_INT, .value = "1", .min = 1, .max = 10000,
+    {.name = "relay.tick.min.ms",
+     .type = OPTION_INT,
+     .value = "1",
+     .min = 1,
+     .max = 10000,
      .help = "Pause in milliseconds between looks for new rows while rows arrive."},
-    {.name = "relay.txn.timeout.ms", .type = OPTION_INT, .value = "15000", .min = 1000, .max = 900000,
+    {.name = "relay.txn.timeout.ms",
+     .type = OPTION_INT,
+     .value = "15000",
+     .min = 1000,
+     .max = 900000,
      .help = "Milliseconds after which the broker aborts a transaction that its owner left open."},
-    {.name = "relay.window.rows.max", .type = OPTION_INT, .value = "2000", .min = 1, .max = 100000,
-     .help = "Rows up to which a window is read at once and sorted; larger ones are walked in chunks by sequence number."},
+    {.name = "relay.window.rows.max",
+     .type = OPTION_INT,
+     .value = "2000",
+     .min = 1,
+     .max = 100000,
+     .help =
+         "Rows up to which a window is read at once and sorted; larger ones are walked in chunks by sequence number."},
 };
 
 const struct option_table relay_options = {.component = "relay",
@@ -112,12 +165,14 @@ static enum rc load_schemas(struct avro_set **out_set, struct err *err)
     struct avro_file *files CLEANUP(freep) = xcalloc(SCHEMAS_AVRO_n, sizeof(*files));
 
     for (size_t i = 0; i < SCHEMAS_AVRO_n; i++) {
-        files[i] = (struct avro_file){.name = SCHEMAS_AVRO[i].name, .text = SCHEMAS_AVRO[i].text, .size = SCHEMAS_AVRO[i].size};
+        files[i] = (struct avro_file){
+            .name = SCHEMAS_AVRO[i].name, .text = SCHEMAS_AVRO[i].text, .size = SCHEMAS_AVRO[i].size};
     }
     return avro_set_create(files, SCHEMAS_AVRO_n, ids->text, ids->size, out_set, err);
 }
 
-static enum rc run_lanes(struct role_ctx *ctx, const struct sources *sources, const struct avro_set *set, struct err *err)
+static enum rc run_lanes(struct role_ctx *ctx, const struct sources *sources, const struct avro_set *set,
+                         struct err *err)
 {
     struct lane_thread threads[SOURCE_MAX];
     int started = 0;

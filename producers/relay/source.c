@@ -15,10 +15,10 @@ struct parser {
 };
 
 #define BAD(p, ...) FAIL_AT((p), __VA_ARGS__)
-#define FAIL_AT(p, ...)                                                                                                \
-    do {                                                                                                               \
-        err_set((p)->err, RC_FATAL, __FILE__, __LINE__, __VA_ARGS__);                                                  \
-        return err_prefix((p)->err, "%s: source %s", (p)->origin, (p)->source);                                        \
+#define FAIL_AT(p, ...)                                                         \
+    do {                                                                        \
+        err_set((p)->err, RC_FATAL, __FILE__, __LINE__, __VA_ARGS__);           \
+        return err_prefix((p)->err, "%s: source %s", (p)->origin, (p)->source); \
     } while (0)
 
 static bool is_name(const char *s, const char *extra)
@@ -40,7 +40,8 @@ static bool is_name(const char *s, const char *extra)
 }
 
 /* A required (or, with optional, missing) string of name characters. */
-static enum rc get_name(struct parser *p, const json_t *obj, const char *key, const char *extra, bool optional, char **out)
+static enum rc get_name(struct parser *p, const json_t *obj, const char *key, const char *extra, bool optional,
+                        char **out)
 {
     const json_t *v = json_object_get(obj, key);
 
@@ -96,8 +97,9 @@ static const char *unknown_key(const json_t *obj, const char *const *known, size
 
 static enum rc check_keys(struct parser *p, const json_t *obj)
 {
-    static const char *const known[] = {"name",   "table",        "queue",  "id",      "key",    "type",    "time", "topic",
-                                        "topic_column", "schema", "payload", "fields", "headers", "dlq", "outcomes"};
+    static const char *const known[] = {"name",    "table",  "queue",   "id",           "key",
+                                        "type",    "time",   "topic",   "topic_column", "schema",
+                                        "payload", "fields", "headers", "dlq",          "outcomes"};
     const char *key = unknown_key(obj, known, ARRAY_SIZE(known));
 
     if (key != NULL) {
@@ -168,7 +170,8 @@ static enum rc parse_headers(struct parser *p, struct source *src, const json_t 
     {
         struct source_header *h = &src->headers[src->n_headers];
         if (!is_name(name, "-.") || strncmp(name, "ce_", 3) == 0 || strncmp(name, "__", 2) == 0) {
-            BAD(p, "header \"%s\" expected a name of letters, digits, _ - . that starts neither with ce_ nor with __", name);
+            BAD(p, "header \"%s\" expected a name of letters, digits, _ - . that starts neither with ce_ nor with __",
+                name);
         }
         TRY(add_column(p, src, column, name, false, &h->column));
         h->name = xstrdup(name);

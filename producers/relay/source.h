@@ -67,14 +67,16 @@ struct sources {
 };
 
 /*
- * Parses sources.json. origin names the text in messages. Unknown keys, missing keys, bad names, more than the ceilings:
- * FATAL with code ERR_CONFIG, the path of the key and what was expected. Free with sources_free.
+ * Parses sources.json. origin names the text in messages. Unknown keys, missing keys, bad names, more than the
+ * ceilings: FATAL with code ERR_CONFIG, the path of the key and what was expected. Free with sources_free.
  */
-enum rc sources_parse(const char *text, size_t n, const char *origin, struct sources **out_sources, struct err *err) MUST_USE;
+enum rc sources_parse(const char *text, size_t n, const char *origin, struct sources **out_sources,
+                      struct err *err) MUST_USE;
 struct sources *sources_free(struct sources *s); /* accepts NULL, returns NULL */
 void sources_freep(struct sources **s);
 
-/* Each field of the schema that is required has a column, and each column's field exists. FATAL (ERR_CONFIG) when not. */
+/* Each field of the schema that is required has a column, and each column's field exists. FATAL (ERR_CONFIG) when not.
+ */
 enum rc source_check_schema(const struct source *src, const struct avro_set *set, struct err *err) MUST_USE;
 
 /*

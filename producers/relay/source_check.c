@@ -16,7 +16,8 @@ static enum rc check_fields(const struct source *src, const struct avro_set *set
     }
     for (int i = 0; i < src->n_fields; i++) {
         if (avro_encoder_field_index(enc, src->fields[i].avro) < 0) {
-            FAIL(err, RC_FATAL, "source %s: schema %s has no field \"%s\"", src->name, src->schema, src->fields[i].avro);
+            FAIL(err, RC_FATAL, "source %s: schema %s has no field \"%s\"", src->name, src->schema,
+                 src->fields[i].avro);
         }
     }
     for (size_t f = 0; f < avro_encoder_field_count(enc); f++) {
@@ -26,7 +27,8 @@ static enum rc check_fields(const struct source *src, const struct avro_set *set
             given = strcmp(src->fields[i].avro, field->name) == 0;
         }
         if (!given) {
-            FAIL(err, RC_FATAL, "source %s: field \"%s\" of schema %s has no column", src->name, field->name, src->schema);
+            FAIL(err, RC_FATAL, "source %s: field \"%s\" of schema %s has no column", src->name, field->name,
+                 src->schema);
         }
     }
     return RC_OK;
@@ -82,8 +84,8 @@ static enum rc check_columns(const struct source *src, PGconn *conn, struct err 
         FAIL(err, RC_FATAL, "source %s: table %s does not exist; run `sluice migrate`", src->name, src->table);
     }
     for (int i = 0; i < src->n_columns; i++) {
-        TRY(check_column(src, columns, src->columns[i].name,
-                         src->columns[i].micros ? "timestamp with time zone" : NULL, err));
+        TRY(check_column(src, columns, src->columns[i].name, src->columns[i].micros ? "timestamp with time zone" : NULL,
+                         err));
     }
     TRY(check_column(src, columns, "queue_txid", "xid8", err));
     TRY(check_column(src, columns, "queue_seq", "bigint", err));
@@ -111,8 +113,8 @@ static enum rc check_trigger(const struct source *src, PGconn *conn, struct err 
                      " AND tgenabled <> 'D'",
                      2, params, &res, err));
         if (PQntuples(res) == 0) {
-            FAIL(err, RC_FATAL, "source %s: trigger %s is missing or disabled on table %s; run `sluice migrate`", src->name,
-                 want[i], src->table);
+            FAIL(err, RC_FATAL, "source %s: trigger %s is missing or disabled on table %s; run `sluice migrate`",
+                 src->name, want[i], src->table);
         }
     }
     return RC_OK;
@@ -122,8 +124,8 @@ static enum rc check_sequence(const struct source *src, PGconn *conn, struct err
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
 
-    TRY(pg_exec(conn, "SELECT seqcache, seqincrement FROM pg_sequence WHERE seqrelid = to_regclass('sluice_queue_seq')", &res,
-                err));
+    TRY(pg_exec(conn, "SELECT seqcache, seqincrement FROM pg_sequence WHERE seqrelid = to_regclass('sluice_queue_seq')",
+                &res, err));
     if (PQntuples(res) == 0) {
         FAIL(err, RC_FATAL, "source %s: sequence sluice_queue_seq does not exist; run `sluice migrate`", src->name);
     }

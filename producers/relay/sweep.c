@@ -28,7 +28,8 @@ static const char SWEEP[] =
     "  AND coalesce(o.next_attempt_at <= now(), true)"
     "  AND (o.status = 'retrying' OR (o.status = 'pending' AND o.queue_txid IS NULL))"
     "  ORDER BY o.next_attempt_at NULLS FIRST FOR UPDATE SKIP LOCKED),"
-    " requeued AS (UPDATE %s o SET status = 'pending', updated_at = now() FROM ready WHERE o.id = ready.id RETURNING o.id),"
+    " requeued AS (UPDATE %s o SET status = 'pending', updated_at = now() FROM ready WHERE o.id = ready.id RETURNING "
+    "o.id),"
     " gone AS (DELETE FROM sluice_waiting w USING taken WHERE w.ctid = taken.at"
     "  AND taken.row_id::%s NOT IN (SELECT id FROM waiting EXCEPT SELECT id FROM ready))"
     " SELECT (SELECT count(*) FROM taken), (SELECT count(*) FROM requeued)";

@@ -27,7 +27,8 @@ struct sweep {
 enum rc sweep_init(struct sweep *s, const struct source *src, PGconn *conn, struct err *err) MUST_USE;
 void sweep_done(struct sweep *s);
 
-/* Requeues at most rows_max due rows, oldest first. *out_rows: how many reminders were taken (so call again at once when it is rows_max). */
+/* Requeues at most rows_max due rows, oldest first. *out_rows: how many reminders were taken (so call again at once
+ * when it is rows_max). */
 enum rc sweep_run(const struct sweep *s, PGconn *conn, int64_t rows_max, int64_t *out_taken, int64_t *out_requeued,
                   struct err *err) MUST_USE;
 

@@ -30,9 +30,9 @@ enum rc wal_wait_flushed(PGconn *conn, const char *lsn, struct err *err)
         clock_sleep_ms(1);
     }
     /* local: our own disk is what counts here, not a standby's. */
-    TRY(pg_exec(conn,
-                "BEGIN; SET LOCAL synchronous_commit = local; SELECT pg_logical_emit_message(true, 'sluice', ''); COMMIT",
-                NULL, err));
+    TRY(pg_exec(
+        conn, "BEGIN; SET LOCAL synchronous_commit = local; SELECT pg_logical_emit_message(true, 'sluice', ''); COMMIT",
+        NULL, err));
     TRY(is_flushed(conn, lsn, &flushed, err));
     if (!flushed) {
         FAIL(err, RC_RETRY, "WAL up to %s is not flushed after a synchronous commit", lsn);

@@ -21,15 +21,29 @@
 #include "base/err.h"
 #include "relay/source.h"
 
-/* Columns of a row before those of the source. */
-enum { ROW_SEQ, ROW_BYTES, ROW_SHA256, ROW_COLUMNS };
+/*
+ * One row as it came: cells point into the receive buffer and are valid during the callback. A NULL has text NULL.
+ * Cells of the source's columns are text, those that are read as microseconds 8 bytes big-endian.
+ */
+struct cell {
+    const char *text; /* not terminated */
+    size_t len;
+};
+struct row_cells {
+    int64_t seq;
+    int64_t bytes;      /* of all the row's text, before it was cut */
+    struct cell sha256; /* of the payload of a row that was cut, in hex; else NULL */
+    struct cell columns[SOURCE_COLUMNS_MAX];
+};
+int64_t cell_int64(const struct cell *c, int64_t dflt); /* 8 bytes big-endian */
 
 /* SQL texts of one source, made once. */
 struct window_sql {
     char *tick;
     char *range;
-    char *small;
+    char *small; /* COPY texts; see fill_in() for their marks */
     char *walk;
+    int n_columns;
 };
 
 /*
@@ -60,14 +74,34 @@ struct window {
 enum rc window_range(PGconn *conn, const struct window_sql *sql, const char *s1, const char *s2, int64_t *out_first,
                      int64_t *out_last, struct err *err) MUST_USE;
 
-/*
- * Called for each row in order, with a one-row result that is cleared afterwards. Sets *stop to end the reading after
- * this row.
- */
-typedef enum rc (*window_row_fn)(const PGresult *row, void *opaque, bool *stop, struct err *err);
+/* Called for each row in order. Sets *stop to end the reading after this row. */
+typedef enum rc (*window_row_fn)(const struct row_cells *row, void *opaque, bool *stop, struct err *err);
 
-/* Reads at most rows_max rows of the window beyond after_seq. *out_more: the window may hold further rows. */
-enum rc window_read(PGconn *conn, const struct window_sql *sql, const struct window *w, int64_t rows_max, window_row_fn fn,
-                    void *opaque, bool *out_more, struct err *err) MUST_USE;
+/*
+ * A running read. Rows are taken as they arrive, so that the database can work on the next part of a window while the
+ * last one is being committed to Kafka. The session is busy until window_scan_busy() is false.
+ */
+struct window_scan {
+    PGconn *conn;
+    int n_columns;
+    bool running;
+    bool copying;  /* between the start and the end of COPY's data */
+    bool got_head; /* COPY's file header */
+    int64_t rows, rows_max;
+    bool stopped; /* by fn */
+    enum rc rc;
+};
+
+/* Starts reading at most rows_max rows of the window beyond after_seq. */
+enum rc window_scan_start(struct window_scan *scan, PGconn *conn, const struct window_sql *sql, const struct window *w,
+                          int64_t rows_max, struct err *err) MUST_USE;
+/* Hands the rows that are there to fn; with wait, all of them up to the end. */
+enum rc window_scan_take(struct window_scan *scan, bool wait, window_row_fn fn, void *opaque, struct err *err) MUST_USE;
+static inline bool window_scan_busy(const struct window_scan *scan)
+{
+    return scan->running;
+}
+/* After the end: may the window hold further rows? */
+bool window_scan_more(const struct window_scan *scan);
 
 #endif
