@@ -17,9 +17,13 @@ static _Noreturn void out_of_memory(size_t size)
 
 void *xcalloc(size_t n, size_t size)
 {
-    void *p = calloc(n == 0 ? 1 : n, size == 0 ? 1 : size); /* calloc itself checks n * size */
+    size_t bytes = 0;
+    if (__builtin_mul_overflow(n, size, &bytes)) {
+        out_of_memory(SIZE_MAX);
+    }
+    void *p = calloc(bytes == 0 ? 1 : bytes, 1);
     if (p == NULL) {
-        out_of_memory(n);
+        out_of_memory(bytes);
     }
     return p;
 }

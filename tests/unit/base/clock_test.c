@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Time as text, and jitter within its limits. */
+#include "base/clock.h"
+
+#include <criterion/criterion.h>
+
+static void expect(int64_t us, const char *want)
+{
+    char text[CLOCK_RFC3339_MAX];
+    clock_rfc3339(us, text);
+    cr_assert_str_eq(text, want);
+}
+
+Test(clock, writes_rfc_3339)
+{
+    expect(0, "1970-01-01T00:00:00.000000Z");
+    expect(1795379840123456, "2026-11-22T20:37:20.123456Z");
+    expect(951782400000000, "2000-02-29T00:00:00.000000Z");
+    expect(-1, "1969-12-31T23:59:59.999999Z");
+}
+
+Test(clock, extreme_times_fit_the_buffer)
+{
+    char text[CLOCK_RFC3339_MAX];
+    clock_rfc3339(INT64_MAX, text);
+    cr_assert_str_eq(text, "294247-01-10T04:00:54.775807Z");
+    clock_rfc3339(INT64_MIN, text);
+    cr_assert_eq(text[0], '-');
+}
+
+Test(clock, sleep_lasts_at_least_what_was_asked)
+{
+    int64_t start_us = clock_mono_us();
+    clock_sleep_ms(20);
+    clock_sleep_ms(-5);
+    cr_assert_geq(clock_mono_us() - start_us, 20000);
+}
+
+Test(clock, backoff_stays_between_base_and_ceiling)
+{
+    for (int attempt = 0; attempt < 70; attempt++) {
+        int64_t ms = clock_backoff_ms(attempt, 100, 5000);
+        cr_assert_geq(ms, 100);
+        cr_assert_leq(ms, 5000);
+        if (attempt == 0) {
+            cr_assert_leq(ms, 200);
+        }
+    }
+    cr_assert_eq(clock_backoff_ms(5, 100, 50), 100);
+    cr_assert_eq(clock_backoff_ms(5, 0, 1), 1);
+}
+
+Test(clock, backoff_grows_and_has_jitter)
+{
+    int64_t most = 0;
+    int64_t first = clock_backoff_ms(10, 100, 100000);
+    bool differs = false;
+    for (int i = 0; i < 100; i++) {
+        int64_t ms = clock_backoff_ms(10, 100, 100000);
+        most = ms > most ? ms : most;
+        differs = differs || ms != first;
+    }
+    cr_assert(differs);
+    cr_assert_gt(most, 10000);
+}
