@@ -72,7 +72,7 @@ random_hex() { od -An -N"${1:-16}" -tx1 /dev/urandom | tr -d ' \n'; }
 # ---------------------------------------------------------------------------------------------------- locks
 
 # Everything that starts or stops parts of one state directory holds this lock on fd 9, so that two shells do not
-# start the same thing. Children that stay must be started with 9>&-, or the lock outlives us.
+# start the same thing. `spawn` keeps it from children that stay, or the lock would outlive us.
 state_lock() {
     mkdir -p "$DEV_STATE"
     exec 9>"$DEV_STATE/lock"
@@ -140,7 +140,8 @@ pid_stop() {
 spawn() {
     local file=$1 log=$2 pid
     shift 2
-    setsid "$@" </dev/null >>"$log" 2>&1 9>&- &
+    # 6 to 9 are locks of ours: whoever inherits one holds it.
+    setsid "$@" </dev/null >>"$log" 2>&1 6>&- 7>&- 8>&- 9>&- &
     pid=$!
     disown "$pid" 2>/dev/null || true
     pid_write "$file" "$pid" || {

@@ -11,7 +11,7 @@ DEMO_STARTED_STACK=no DEMO_DIR='' DEMO_PIDS=()
 demo_cleanup() {
     local rc=$? pid
     trap - EXIT
-    trap '' INT TERM
+    trap '' INT TERM PIPE
     for pid in "${DEMO_PIDS[@]}"; do
         kill -TERM "$pid" 2>/dev/null || true
     done

@@ -21,12 +21,12 @@ TEST_FAILED=no
 
 # run_job COMMAND...: in a process group of its own, waited for. Two reasons: bash runs a trap only after its foreground
 # command has ended, which for ctest is minutes; and after a signal everything the job started can be ended with it.
-# A subshell also keeps a `die` inside from ending us. Descriptor 9 is the lock of the state directory.
+# A subshell also keeps a `die` inside from ending us. Descriptors 6 and 9 are locks, not for children.
 JOB=''
 run_job() {
     local rc=0
     set -m
-    (exec 9>&- </dev/null && "$@") &
+    (exec 6>&- 9>&- </dev/null && "$@") &
     JOB=$!
     set +m
     wait "$JOB" || rc=$?
@@ -75,11 +75,10 @@ ctest_run() {
         ctest --test-dir "$(build_dir "$preset")" -L "$labels" --output-on-failure --no-tests=error "$@" 2>&1
 }
 
+# From nothing, also after a run that was killed with -9 and could not clean up.
 test_stack_up() {
     state_lock
-    stack_wipe
-    # Speed of the disk is not what is tested, but fsync stays on: kill -9 is.
-    infra_up 1
+    stack_stop && stack_wipe && infra_up 1
 }
 
 # ---------------------------------------------------------------------------------------------------- ends
@@ -88,7 +87,7 @@ test_stack_up() {
 test_cleanup() {
     local rc=$?
     trap - EXIT
-    trap '' INT TERM
+    trap '' INT TERM PIPE
     job_end
     stack_stop >/dev/null 2>&1 || err "the test's stack could not be stopped; see SLUICE_DEV_STATE=$DEV_STATE ./dev status"
     if ((rc == 0)); then

@@ -170,7 +170,8 @@ t_show_logs() {
 t_end() {
     local rc=$?
     trap - EXIT
-    trap '' INT TERM
+    # PIPE: after Ctrl-C nobody reads us any more, and yet everything has to go.
+    trap '' INT TERM PIPE
     set +e
     t_stop_everything 2>/dev/null
     if grep -lE "$T_SANITIZER" "$T_DIR"/*.log >/dev/null 2>&1; then
