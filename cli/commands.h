@@ -24,6 +24,9 @@ int cmd_topics_diff(const struct cli *cli); /* topics.c; also the bare `sluice t
 int cmd_topics_apply(const struct cli *cli);
 int cmd_topics_acl(const struct cli *cli);
 
+int cmd_relay_position_show(const struct cli *cli); /* relay.c; [SOURCE] */
+int cmd_relay_position_set(const struct cli *cli);  /* relay.c; SOURCE, --to */
+
 int cmd_status(const struct cli *cli); /* status.c */
 
 int cmd_tail(const struct cli *cli);   /* tail.c; TOPIC, --from, --until, --partition, --count, --key, --follow */

@@ -25,6 +25,7 @@
 /* One partition being read. */
 struct part {
     int32_t id;
+    int64_t first;
     int64_t stop; /* first offset not wanted; INT64_MAX = never */
     bool reading;
 };
@@ -81,6 +82,7 @@ static enum rc connect_client(struct tail *t, struct err *err)
     const char *const settings[][2] = {
         {"enable.partition.eof", "true"},
         {"auto.offset.reset", "earliest"},
+        {"fetch.wait.max.ms", "100"}, /* the end of a quiet partition shows only when a fetch returns */
         {"isolation.level", t->query.uncommitted ? "read_uncommitted" : "read_committed"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
@@ -173,24 +175,31 @@ static enum rc first_offset(const struct tail *t, int32_t id, int64_t low, int64
     FAIL(err, RC_FATAL, "unknown kind of start %d", (int)q->from_kind);
 }
 
-static enum rc start_part(struct tail *t, struct part *p, struct err *err)
+/* Which offsets of the partition are wanted. None that it does not have yet, unless it is followed. */
+static enum rc plan_part(const struct tail *t, struct part *p, struct err *err)
 {
     int64_t low = 0;
     int64_t high = 0;
-    int64_t first = 0;
     rd_kafka_resp_err_t code =
         rd_kafka_query_watermark_offsets(t->rk, t->topic, p->id, &low, &high, t->query.timeout_ms);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return kafka_fail(err, code, NULL, "topic %s partition %d", t->topic, (int)p->id);
     }
-    TRY(first_offset(t, p->id, low, high, &first, err));
-    if (t->query.until_kind != UNTIL_NEVER) {
-        p->stop = t->query.until_kind == UNTIL_END ? high : t->query.until;
+    TRY(first_offset(t, p->id, low, high, &p->first, err));
+    p->first = p->first < high ? p->first : high;
+    p->stop = t->query.until_kind == UNTIL_NEVER ? INT64_MAX : high;
+    if (t->query.until_kind == UNTIL_OFFSET && t->query.until < high) {
+        p->stop = t->query.until;
     }
-    if (first >= p->stop) {
+    return RC_OK;
+}
+
+static enum rc start_part(struct tail *t, struct part *p, struct err *err)
+{
+    if (p->first >= p->stop) {
         return RC_OK;
     }
-    if (rd_kafka_consume_start_queue(t->rkt, p->id, first, t->queue) != 0) {
+    if (rd_kafka_consume_start_queue(t->rkt, p->id, p->first, t->queue) != 0) {
         return kafka_fail(err, rd_kafka_last_error(), NULL, "topic %s partition %d", t->topic, (int)p->id);
     }
     p->reading = true;
@@ -278,7 +287,7 @@ static enum rc print_record(struct tail *t, const rd_kafka_message_t *msg, struc
 static enum rc take(struct tail *t, const rd_kafka_message_t *msg, struct err *err)
 {
     if (msg->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        if (t->query.until_kind == UNTIL_END) {
+        if (t->query.until_kind != UNTIL_NEVER) {
             stop_part(t, msg->partition);
         }
         return RC_OK;
@@ -312,7 +321,7 @@ static enum rc read_all(struct tail *t, struct err *err)
             continue;
         }
         (void)fflush(stdout);
-        if (t->query.until_kind == UNTIL_END && clock_mono_ms() - last_ms > t->query.timeout_ms) {
+        if (t->query.until_kind != UNTIL_NEVER && clock_mono_ms() - last_ms > t->query.timeout_ms) {
             FAIL(err, RC_RETRY, "no record from topic %s for %d ms", t->topic, t->query.timeout_ms);
         }
     }
@@ -324,6 +333,10 @@ static enum rc tail_topic(struct tail *t, bool *out_missing, struct err *err)
     TRY(schemas_avro_set(&t->set, err));
     TRY(connect_client(t, err));
     TRY(find_parts(t, out_missing, err));
+    /* All questions before the first fetch: they would wait behind it. */
+    for (size_t i = 0; i < t->n_parts; i++) {
+        TRY(plan_part(t, &t->parts[i], err));
+    }
     for (size_t i = 0; i < t->n_parts; i++) {
         TRY(start_part(t, &t->parts[i], err));
     }

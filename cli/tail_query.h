@@ -17,8 +17,8 @@ enum tail_from {
 };
 
 enum tail_until {
-    UNTIL_END, /* what was there when it started */
-    UNTIL_OFFSET,
+    UNTIL_END,    /* what was there when it started */
+    UNTIL_OFFSET, /* the same, but not beyond `until` */
     UNTIL_NEVER
 };
 

@@ -11,6 +11,33 @@ static const struct command_flag MIGRATE_FLAGS[] = {
     {"print-role", NULL, "Print the SQL of a role with the least privileges that sluice needs."},
 };
 
+static const struct command_flag POSITION_SET_FLAGS[] = {
+    {.name = "to", .value = "WHERE", .help = "start, now, accept or a snapshot (xmin:xmax:xip,...)."},
+};
+static const struct command POSITION_CHILDREN[] = {
+    {.name = "show",
+     .args = "[SOURCE]",
+     .help =
+         "Kafka's position of each source, PostgreSQL's copy, and whether the relay would go on; exit code 3 if not.",
+     .args_max = 1,
+     .run = cmd_relay_position_show},
+    {.name = "set",
+     .args = "SOURCE",
+     .help = "Rewrite a position after a restore or failover; says what it means, does it with --yes.",
+     .more = "start    every queued row is published again\n"
+             "now      what is not published yet is skipped\n"
+             "accept   the same snapshot, declared to belong to this database\n"
+             "SNAPSHOT what is visible in it counts as published\n"
+             "Refused while a relay owns the source.",
+     FLAGS(POSITION_SET_FLAGS),
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_relay_position_set},
+};
+static const struct command RELAY_CHILDREN[] = {
+    {.name = "position", .help = "Where a source stands; go on after a restore.", CHILDREN(POSITION_CHILDREN)},
+};
+
 static const struct command TOPICS_CHILDREN[] = {
     {.name = "apply", .help = "Create and configure the topics.", .run = cmd_topics_apply},
     {.name = "diff", .help = "Say what differs; exit code 3 when something does.", .run = cmd_topics_diff},
@@ -20,7 +47,8 @@ static const struct command TOPICS_CHILDREN[] = {
 static const struct command_flag TAIL_FLAGS[] = {
     {"from", "WHERE",
      "beginning, end, an offset, -N (N offsets before the end), or @TIME in RFC 3339 (default beginning)."},
-    {"until", "WHERE", "end (as it was at the start), an offset, or never (default end)."},
+    {"until", "WHERE",
+     "end (as it was at the start), an offset (not printed, at most the end), or never (default end)."},
     {"follow", NULL, "Same as --until never."},
     {"partition", "N", "Only this partition."},
     {"count", "N", "Stop after N records."},
@@ -68,6 +96,7 @@ static const struct command COMMANDS[] = {
      .more = "Without a command: diff.",
      CHILDREN(TOPICS_CHILDREN),
      .run = cmd_topics_diff},
+    {.name = "relay", .help = "Positions of the relay's sources.", CHILDREN(RELAY_CHILDREN)},
     {.name = "status", .help = "One screen: how far every stage is, and what waits.", .run = cmd_status},
     {.name = "health",
      .args = "ROLE",

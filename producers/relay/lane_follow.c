@@ -15,27 +15,14 @@
 #define READ_SLICE_MS 2 /* of waiting for a commit, between looks for rows that were read ahead */
 #define ABORTS_MAX 1000 /* of one batch, without a row becoming a dead letter */
 
-static enum rc send_position(struct lane *l, struct buf *value, struct err *err)
-{
-    struct producer_header header = {.name = "content-type", .value = "application/json", .value_len = 16};
-    struct producer_record rec = {.topic = l->position_topic,
-                                  .partition = l->position_partition,
-                                  .key = l->src->name,
-                                  .key_len = strlen(l->src->name),
-                                  .value = buf_str(value),
-                                  .value_len = value->len,
-                                  .headers = &header,
-                                  .n_headers = 1};
-
-    return producer_send(l->producer, &rec, batch_rows(l->batch), err);
-}
-
 /* One try. *out_bad: the row that made it fail, -1 = none. */
 static enum rc try_transaction(struct lane *l, struct buf *value, const char *lsn, int64_t *out_bad, struct err *err)
 {
     TRY(lane_producer_rc(producer_begin(l->producer, err), err));
     TRY(lane_producer_rc(batch_send(l->batch, l->producer, out_bad, err), err));
-    TRY(lane_producer_rc(send_position(l, value, err), err));
+    TRY(lane_producer_rc(position_send(l->producer, l->position_topic, l->position_partition, l->src->name, value,
+                                       batch_rows(l->batch), err),
+                         err));
     if (lsn != NULL) {
         enum rc rc = wal_wait_flushed(l->conn, lsn, err);
         if (rc != RC_OK) {
@@ -148,24 +135,10 @@ static bool copy_is_due(const struct lane *l)
 
 static enum rc copy_position(struct lane *l, struct err *err)
 {
-    char seq[24];
-    char published[24];
-
     if (!copy_is_due(l)) {
         return RC_OK;
     }
-    snprintf(seq, sizeof(seq), "%" PRId64, l->pos.last_seq);
-    snprintf(published, sizeof(published), "%" PRId64, l->pos.published);
-    const char *params[] = {l->src->name, l->src->table, l->pos.s1, l->pos.s2, seq, published, role_instance(l->ctx)};
-    TRY(pg_query(
-        l->conn,
-        "WITH fast AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))"
-        " INSERT INTO sluice_relay_positions (source, table_name, snapshot_before, snapshot_upto, last_seq,"
-        " published, owner) SELECT $1, $2, $3::pg_snapshot, $4::pg_snapshot, $5::bigint, $6::bigint, $7 FROM fast"
-        " ON CONFLICT (source) DO UPDATE SET table_name = excluded.table_name,"
-        " snapshot_before = excluded.snapshot_before, snapshot_upto = excluded.snapshot_upto,"
-        " last_seq = excluded.last_seq, published = excluded.published, owner = excluded.owner, updated_at = now()",
-        7, params, NULL, err));
+    TRY(position_copy(l->conn, &l->pos, l->src->name, l->src->table, role_instance(l->ctx), err));
     l->copied_ms = clock_mono_ms();
     l->copy_due = false;
     return RC_OK;

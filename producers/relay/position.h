@@ -58,6 +58,14 @@ enum rc position_read(const struct config *cfg, const char *topic, int32_t parti
                       producer_idle_fn idle, void *opaque, struct position *out, bool *out_found,
                       struct err *err) MUST_USE;
 
+/* Adds the record of an encoded position to the open transaction; value must live until its end. */
+enum rc position_send(struct producer *p, const char *topic, int32_t partition, const char *source,
+                      const struct buf *value, int64_t tag, struct err *err) MUST_USE;
+
+/* Updates the copy in sluice_relay_positions. Not waited for: Kafka's record is the truth. */
+enum rc position_copy(PGconn *conn, const struct position *p, const char *source, const char *table, const char *owner,
+                      struct err *err) MUST_USE;
+
 enum rc db_identity_read(PGconn *conn, struct db_identity *out, struct err *err) MUST_USE;
 
 /*
