@@ -73,7 +73,7 @@ static char *trim(char *s)
 static enum rc load_line(struct config *cfg, char *line, const char *source, struct err *err)
 {
     if (strlen(line) > CONFIG_LINE_BYTES_MAX) {
-        FAIL(err, RC_FATAL, "%s: the line is longer than %d bytes", source, CONFIG_LINE_BYTES_MAX);
+        FAIL(err, RC_FATAL, "%s: the line is longer than %zu bytes", source, CONFIG_LINE_BYTES_MAX);
     }
     char *key = trim(line);
     if (*key == '\0' || *key == '#') {

@@ -50,10 +50,10 @@ struct option_table {
     size_t n_rows;
 };
 
-#define OPTION_STRING_MAX 4096            /* bytes, where a row says 0 */
-#define CONFIG_FILE_BYTES_MAX (1 << 20)   /* a larger file is refused */
-#define CONFIG_LINE_BYTES_MAX (16 * 1024) /* a longer line is refused */
-#define CONFIG_SECRET_BYTES_MAX (64 * 1024)
+#define OPTION_STRING_MAX 4096                   /* bytes, where a row says 0 */
+#define CONFIG_FILE_BYTES_MAX ((size_t)1 << 20)  /* a larger file is refused */
+#define CONFIG_LINE_BYTES_MAX ((size_t)16 << 10) /* a longer line is refused */
+#define CONFIG_SECRET_BYTES_MAX ((size_t)64 << 10)
 #define CONFIG_PASSTHROUGH_MAX 200 /* kafka.* keys */
 
 /* RC_FATAL with `"1e6" is not a whole number; expected 1..100000`. The value of a secret is not shown. */
