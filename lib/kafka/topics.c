@@ -12,7 +12,7 @@
 #include "kafka/rc.h"
 
 #define ADMIN_TIMEOUT_MS 15000
-#define METADATA_TIMEOUT_MS 10000
+#define METADATA_TIMEOUT_MS 5000
 
 static enum rc open_client(const struct config *cfg, rd_kafka_t **out_rk, struct err *err)
 {

@@ -340,7 +340,12 @@ int64_t stack_records(const struct stack *st, const char *topic, int32_t partiti
     int64_t deadline = clock_mono_ms() + ADMIN_MS;
     int64_t n = 0;
     bool end = false;
+    int64_t low = 0;
+    int64_t high = 0;
 
+    /* Also finds the partition's leader, which assign would look for only after a while. */
+    cr_assert_eq(rd_kafka_query_watermark_offsets(rk, topic, partition, &low, &high, ADMIN_MS),
+                 RD_KAFKA_RESP_ERR_NO_ERROR);
     rd_kafka_topic_partition_list_add(list, topic, partition)->offset = RD_KAFKA_OFFSET_BEGINNING;
     cr_assert_eq(rd_kafka_assign(rk, list), RD_KAFKA_RESP_ERR_NO_ERROR);
     rd_kafka_topic_partition_list_destroy(list);
