@@ -26,8 +26,7 @@ struct producer {
     producer_idle_fn idle;
     void *opaque;
     int slice_ms;
-    int64_t failed_tag; /* see producer_failed_tag */
-    rd_kafka_resp_err_t failed_why;
+    producer_refused_fn refused;
     struct topic_entry topics[TOPIC_CACHE_MAX];
     size_t n_topics;
 };
@@ -36,16 +35,10 @@ struct producer {
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque)
 {
     struct producer *p = opaque;
-    int64_t tag = (int64_t)(intptr_t)msg->_private;
 
     (void)rk;
-    if (msg->err == RD_KAFKA_RESP_ERR_NO_ERROR || msg->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
-        msg->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
-        return;
-    }
-    if (p->failed_tag < 0 && kafka_rc(msg->err) == RC_REJECT) {
-        p->failed_tag = tag;
-        p->failed_why = msg->err;
+    if (p->refused != NULL && kafka_rc(msg->err) == RC_REJECT) {
+        p->refused(p->opaque, (int64_t)(intptr_t)msg->_private, msg->err);
     }
 }
 
@@ -95,7 +88,7 @@ enum rc producer_create(const struct config *cfg, const struct producer_options 
     p = xcalloc(1, sizeof(*p));
     p->idle = opt->idle;
     p->opaque = opt->opaque;
-    p->failed_tag = -1;
+    p->refused = opt->refused;
     p->slice_ms = PRODUCER_SLICE_MS;
     rd_kafka_conf_set_opaque(conf, p);
     rc = kafka_new(RD_KAFKA_PRODUCER, conf, &p->rk, err);
@@ -182,7 +175,6 @@ enum rc producer_begin(struct producer *p, struct err *err)
     rd_kafka_error_t *e = rd_kafka_begin_transaction(p->rk);
     bool again = false;
 
-    p->failed_tag = -1;
     if (e == NULL) {
         return RC_OK;
     }
@@ -273,14 +265,6 @@ enum rc producer_flush(struct producer *p, struct err *err)
         }
     }
     return RC_OK;
-}
-
-int64_t producer_failed_tag(const struct producer *p, rd_kafka_resp_err_t *out_why)
-{
-    if (p->failed_tag >= 0 && out_why != NULL) {
-        *out_why = p->failed_why;
-    }
-    return p->failed_tag;
 }
 
 static struct topic_entry *topic_entry(struct producer *p, const char *topic)

@@ -33,11 +33,15 @@ struct producer;
 
 typedef enum rc (*producer_idle_fn)(void *opaque, struct err *err);
 
+/* Called while the producer is served, for each record the broker refused for good. */
+typedef void (*producer_refused_fn)(void *opaque, int64_t tag, rd_kafka_resp_err_t why);
+
 struct producer_options {
     const char *client;           /* client.id */
     const char *transactional_id; /* stable for the stream */
     int transaction_timeout_ms;   /* the broker aborts what is open longer than this */
     producer_idle_fn idle;        /* may be NULL */
+    producer_refused_fn refused;  /* may be NULL */
     void *opaque;
 };
 
@@ -73,7 +77,7 @@ void producer_set_slice(struct producer *p, int slice_ms);
 enum rc producer_init(struct producer *p, struct err *err) MUST_USE;
 
 enum rc producer_begin(struct producer *p, struct err *err) MUST_USE;
-/* tag comes back from producer_failed_tag. A full queue is waited for. REJECT: this record can never be sent (too
+/* tag comes back in refused(). A full queue is waited for. REJECT: this record can never be sent (too
  * large, unknown topic). */
 enum rc producer_send(struct producer *p, const struct producer_record *rec, int64_t tag, struct err *err) MUST_USE;
 /* Serves delivery reports without waiting. */
@@ -83,10 +87,6 @@ enum rc producer_commit(struct producer *p, struct err *err) MUST_USE;
 /* Waits until all records are in the log, without committing: for tests that need aborted records to exist. */
 enum rc producer_flush(struct producer *p, struct err *err) MUST_USE;
 enum rc producer_abort(struct producer *p, struct err *err) MUST_USE;
-
-/* The tag of the first record of the current transaction that the broker refused for good, -1 = none; why = its reason.
- */
-int64_t producer_failed_tag(const struct producer *p, rd_kafka_resp_err_t *out_why);
 
 /*
  * Does the topic exist? Cached; a missing one is asked for again after refresh_ms. RETRY when no broker answers.

@@ -288,6 +288,7 @@ enum rc batch_add(const struct row_cells *cells, void *opaque, bool *stop, struc
 void batch_kill(struct batch *b, int64_t i, const char *class, const char *message)
 {
     assert(i >= 0 && i < b->n_rows && b->rows[i].dead == NULL);
+    b->rows[i].refused = RD_KAFKA_RESP_ERR_NO_ERROR; /* as a dead letter it gets a new verdict */
     mark_dead(b, &b->rows[i], class, message);
     batch_add_outcome(b, &b->rows[i]);
 }

@@ -38,6 +38,7 @@ struct row {
     const char *headers[SOURCE_HEADERS_MAX]; /* NULL = none */
     const char *shared[OUTCOME_SHARED_MAX];  /* columns the outcome record repeats; NULL = none */
     const struct dead *dead;                 /* NULL = publish */
+    rd_kafka_resp_err_t refused;             /* by the broker in the last try, perhaps only for its neighbours */
     const void *outcome;                     /* framed outcome record of a dead row, NULL = none */
     size_t outcome_len;
 };
@@ -69,8 +70,19 @@ enum rc batch_check_topics(struct batch *b, struct producer *p, struct err *err)
 /* Makes row i a dead letter (the broker refused it). */
 void batch_kill(struct batch *b, int64_t i, const char *class, const char *message);
 
-/* Sends every row; tags are row numbers. REJECT: row *out_bad cannot be sent; kill it, abort and send again. */
+/*
+ * Sends every row; tags are row numbers. REJECT: row *out_bad cannot be sent; kill it, abort and send again.
+ *
+ * A broker refuses whole batches of the protocol, so rows that were refused last time (batch_refused) are now sent one
+ * by one: then it is known which of them is to blame.
+ */
 enum rc batch_send(struct batch *b, struct producer *p, int64_t *out_bad, struct err *err) MUST_USE;
+
+/* For producer_refused_fn: the record with this tag was refused. */
+void batch_refused(struct batch *b, int64_t tag, rd_kafka_resp_err_t why);
+
+/* Rows refused in the last try. */
+int64_t batch_count_refused(const struct batch *b);
 
 /* Full names of the topics the source needs in any case (own topic if fixed, dlq, outcomes); NULL-terminated, belongs
  * to b. */

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "kafka/rc.h"
 #include "relay/batch_internal.h"
 
 #define HEADERS_MAX (32 + SOURCE_HEADERS_MAX)
@@ -118,11 +119,27 @@ static enum rc send_row(struct batch *b, struct producer *p, const struct row *r
     return RC_OK;
 }
 
+/* A row under suspicion travels alone, and its verdict is waited for. */
+static enum rc send_alone(struct batch *b, struct producer *p, int64_t i, struct err *err)
+{
+    struct row *r = &b->rows[i];
+
+    r->refused = RD_KAFKA_RESP_ERR_NO_ERROR;
+    TRY(producer_flush(p, err));
+    TRY(send_row(b, p, r, i, err));
+    TRY(producer_flush(p, err));
+    if (r->refused != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return kafka_fail(err, r->refused, NULL, "the broker refused the record");
+    }
+    return RC_OK;
+}
+
 enum rc batch_send(struct batch *b, struct producer *p, int64_t *out_bad, struct err *err)
 {
     *out_bad = -1;
     for (int64_t i = 0; i < b->n_rows; i++) {
-        enum rc rc = send_row(b, p, &b->rows[i], i, err);
+        bool suspect = b->rows[i].refused != RD_KAFKA_RESP_ERR_NO_ERROR;
+        enum rc rc = suspect ? send_alone(b, p, i, err) : send_row(b, p, &b->rows[i], i, err);
         if (rc != RC_OK) {
             *out_bad = i;
             return rc;
@@ -132,6 +149,23 @@ enum rc batch_send(struct batch *b, struct producer *p, int64_t *out_bad, struct
         }
     }
     return RC_OK;
+}
+
+void batch_refused(struct batch *b, int64_t tag, rd_kafka_resp_err_t why)
+{
+    if (tag >= 0 && tag < b->n_rows) {
+        b->rows[tag].refused = why;
+    }
+}
+
+int64_t batch_count_refused(const struct batch *b)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < b->n_rows; i++) {
+        n += b->rows[i].refused != RD_KAFKA_RESP_ERR_NO_ERROR ? 1 : 0;
+    }
+    return n;
 }
 
 /* The outcome repeats what identifies the event; fields the row lacks are refused by the encoder below. */

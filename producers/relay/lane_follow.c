@@ -38,24 +38,20 @@ static enum rc try_transaction(struct lane *l, struct buf *value, const char *ls
     return rc;
 }
 
-/* After a failed try: which row is to blame, if any? It becomes a dead letter, or the lane ends, by policy. */
+/*
+ * After a failed try: a row that was to blame for certain becomes a dead letter (or the lane ends, by policy). Rows
+ * that were refused together are only suspects: the next try sends them one by one.
+ */
 static enum rc isolate(struct lane *l, int64_t bad, enum rc rc, struct err *err)
 {
-    rd_kafka_resp_err_t why = RD_KAFKA_RESP_ERR_NO_ERROR;
-    int64_t refused = producer_failed_tag(l->producer, &why);
     char text[ERR_TEXT_MAX];
 
-    if (rc == RC_REJECT && bad >= 0) {
-        snprintf(text, sizeof(text), "%s", err->text);
-    } else if (refused >= 0) {
-        bad = refused;
-        snprintf(text, sizeof(text), "the broker refused the record: %s", rd_kafka_err2str(why));
-    } else {
+    if (rc != RC_REJECT || bad < 0) {
         return RC_OK;
     }
-    if (bad >= batch_rows(l->batch) || batch_row(l->batch, bad)->dead != NULL) {
-        FAIL(err, RC_FATAL, "source %s: not even the dead letter or the position can be written: %s", l->src->name,
-             text);
+    snprintf(text, sizeof(text), "%s", err->text);
+    if (batch_row(l->batch, bad)->dead != NULL) {
+        FAIL(err, RC_FATAL, "source %s: not even the dead letter of a row can be written: %s", l->src->name, text);
     }
     batch_kill(l->batch, bad, "refused", text);
     return RC_OK;
@@ -90,7 +86,7 @@ static enum rc publish(struct lane *l, struct buf *value, const char *lsn, struc
             return rc;
         }
         log_warn("relay", "transaction aborted", KV_S("source", l->src->name), KV_I("rows", batch_rows(l->batch)),
-                 KV_ERR(err));
+                 KV_I("refused", batch_count_refused(l->batch)), KV_ERR(err));
         metric_inc(l->m.aborts);
         struct err abort_err;
         if (producer_abort(l->producer, &abort_err) != RC_OK) {

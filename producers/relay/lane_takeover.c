@@ -73,12 +73,20 @@ static enum rc check_topics(struct lane *l, struct err *err)
     return RC_OK;
 }
 
+static void on_refused(void *opaque, int64_t tag, rd_kafka_resp_err_t why)
+{
+    struct lane *l = opaque;
+
+    batch_refused(l->batch, tag, why);
+}
+
 static enum rc open_producer(struct lane *l, struct err *err)
 {
     struct producer_options opt = {.client = "sluice-relay",
                                    .transactional_id = l->transactional_id,
                                    .transaction_timeout_ms = (int)config_int(l->cfg, "relay.txn.timeout.ms"),
                                    .idle = lane_idle,
+                                   .refused = on_refused,
                                    .opaque = l};
 
     TRY(producer_create(l->cfg, &opt, &l->producer, err));

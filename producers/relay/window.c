@@ -36,7 +36,9 @@ static void add_columns(struct buf *b, const struct source *src, PGconn *conn)
     for (int i = 0; i < src->n_columns; i++) {
         char *name CLEANUP(freep) = pg_quote_ident(conn, src->columns[i].name);
         if (src->columns[i].micros) {
-            buf_printf(b, ", (extract(epoch FROM t.%s) * 1000000)::bigint AS c%d", name, i);
+            /* An infinite time is no number: NULL makes the row a dead letter, the cast would stop the lane. */
+            buf_printf(b, ", CASE WHEN isfinite(t.%s) THEN (extract(epoch FROM t.%s) * 1000000)::bigint END AS c%d",
+                       name, name, i);
         } else {
             buf_printf(b, ", t.%s::text AS c%d", name, i);
         }
