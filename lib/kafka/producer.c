@@ -138,13 +138,18 @@ static enum rc classify(rd_kafka_error_t *e, const char *what, bool *out_again, 
     return rc;
 }
 
-/* Repeats call(rk, slice) while it asks for more time. All three calls it is used for are resumable. */
+/*
+ * Repeats call(rk, slice) while it asks for more time. All three calls it is used for are resumable, but never in short
+ * slices: a resumed commit_transaction first asks librdkafka's main thread for its state, and when the slice ends
+ * before that answer, librdkafka (2.0.2) forgets that a commit is going on, takes the broker's answer to it for that of
+ * an abort and ends the process ("BUG: Invalid transaction state transition").
+ */
 static enum rc sliced(struct producer *p, rd_kafka_error_t *(*call)(rd_kafka_t *, int), const char *what,
                       struct err *err)
 {
     for (;;) {
         int64_t began = clock_mono_ms();
-        rd_kafka_error_t *e = call(p->rk, p->slice_ms);
+        rd_kafka_error_t *e = call(p->rk, PRODUCER_SLICE_MS);
         bool again = false;
 
         if (e == NULL) {
@@ -154,8 +159,8 @@ static enum rc sliced(struct producer *p, rd_kafka_error_t *(*call)(rd_kafka_t *
         if (p->idle != NULL) {
             TRY(p->idle(p->opaque, err));
         }
-        if (clock_mono_ms() - began < p->slice_ms / 4) {
-            clock_sleep_ms(p->slice_ms < 50 ? p->slice_ms : 50); /* an error that returns at once must not spin */
+        if (clock_mono_ms() - began < PRODUCER_SLICE_MS / 4) {
+            clock_sleep_ms(50); /* an error that returns at once must not spin */
         }
     }
 }
@@ -220,12 +225,15 @@ enum rc producer_send(struct producer *p, const struct producer_record *rec, int
     rd_kafka_headers_t *headers = make_headers(rec);
 
     for (;;) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic" /* librdkafka's macros are statement expressions */
         /* The casts drop const for librdkafka's prototype; without F_COPY and F_FREE it only reads. */
         rd_kafka_resp_err_t code = rd_kafka_producev(
             p->rk, RD_KAFKA_V_TOPIC(rec->topic), RD_KAFKA_V_PARTITION(rec->partition),
             RD_KAFKA_V_KEY((void *)(uintptr_t)rec->key, rec->key_len),
             RD_KAFKA_V_VALUE((void *)(uintptr_t)rec->value, rec->value_len), RD_KAFKA_V_TIMESTAMP(rec->timestamp_ms),
             RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE((void *)(intptr_t)tag), RD_KAFKA_V_END);
+#pragma GCC diagnostic pop
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
             return RC_OK;
         }
@@ -249,6 +257,8 @@ void producer_poll(struct producer *p)
 
 enum rc producer_commit(struct producer *p, struct err *err)
 {
+    /* The greater part of the wait, in slices as short as the caller likes. */
+    TRY(producer_flush(p, err));
     return sliced(p, rd_kafka_commit_transaction, "commit_transaction", err);
 }
 
@@ -259,7 +269,7 @@ enum rc producer_abort(struct producer *p, struct err *err)
 
 enum rc producer_flush(struct producer *p, struct err *err)
 {
-    while (rd_kafka_flush(p->rk, PRODUCER_SLICE_MS) == RD_KAFKA_RESP_ERR__TIMED_OUT) {
+    while (rd_kafka_flush(p->rk, p->slice_ms) == RD_KAFKA_RESP_ERR__TIMED_OUT) {
         if (p->idle != NULL) {
             TRY(p->idle(p->opaque, err));
         }
