@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "delivery_state/sink.h"
 #include "relay/relay.h"
 #include "runtime/core_options.h"
 
-const struct role *const ROLES[] = {&relay_role};
+const struct role *const ROLES[] = {&relay_role, &sink_role};
 const size_t ROLES_N = ARRAY_SIZE(ROLES);
 
 const struct role *role_find(const char *name)
