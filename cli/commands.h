@@ -33,4 +33,7 @@ int cmd_tail(const struct cli *cli);   /* tail.c; TOPIC, --from, --until, --part
 int cmd_encode(const struct cli *cli); /* codec.c; SCHEMA, JSON lines on stdin */
 int cmd_decode(const struct cli *cli); /* codec.c; framed values on stdin */
 
+int cmd_sign_webhook(const struct cli *cli);   /* webhook.c; --secret-file, --id, --body, --at */
+int cmd_verify_webhook(const struct cli *cli); /* webhook.c; --secret-file, --headers, --body, --at, --tolerance */
+
 #endif

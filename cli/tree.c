@@ -67,6 +67,36 @@ static const struct command_flag DECODE_FLAGS[] = {
     {"max-bytes", "N", "Refuse values longer than this (default 67108864)."},
 };
 
+static const struct command_flag SIGN_WEBHOOK_FLAGS[] = {
+    {"secret-file", "FILE", "Keys (whsec_..., whsk_...), one or several; needed."},
+    {"id", "ID", "The webhook-id; needed."},
+    {"body", "FILE", "The request's body, byte for byte, - for stdin; needed."},
+    {"at", "UNIX_SECONDS", "The webhook-timestamp (default now)."},
+};
+static const struct command SIGN_CHILDREN[] = {
+    {.name = "webhook",
+     .help = "The three headers of Standard Webhooks for a body.",
+     FLAGS(SIGN_WEBHOOK_FLAGS),
+     .run = cmd_sign_webhook,
+     .no_config = true},
+};
+
+static const struct command_flag VERIFY_WEBHOOK_FLAGS[] = {
+    {"secret-file", "FILE", "Keys (whsec_..., whpk_..., whsk_...), one or several; needed."},
+    {"headers", "FILE", "The request's headers, one `Name: value` a line, - for stdin; needed."},
+    {"body", "FILE", "The request's body, byte for byte, - for stdin; needed."},
+    {"at", "UNIX_SECONDS", "When it came (default now)."},
+    {"tolerance", "SECONDS", "Between webhook-timestamp and --at (default 300)."},
+};
+static const struct command VERIFY_CHILDREN[] = {
+    {.name = "webhook",
+     .help = "Is it one of our callbacks? Exit code 0 for accept, 3 for reject.",
+     .more = "Prints {\"verdict\", \"reason\", \"answer\", \"event\"} as one line of JSON.",
+     FLAGS(VERIFY_WEBHOOK_FLAGS),
+     .run = cmd_verify_webhook,
+     .no_config = true},
+};
+
 static const struct command_flag TOPOLOGY_FLAGS[] = {
     {"mermaid", NULL, "As a Mermaid flow chart for Markdown."},
 };
@@ -137,6 +167,8 @@ static const struct command COMMANDS[] = {
      FLAGS(DECODE_FLAGS),
      .run = cmd_decode,
      .no_config = true},
+    {.name = "sign", .help = "A correctly signed call with a key of your own, for tests.", CHILDREN(SIGN_CHILDREN)},
+    {.name = "verify", .help = "The verdict on a captured call, without network.", CHILDREN(VERIFY_CHILDREN)},
     {.name = "topology",
      .help = "The road: topics, and who moves what from where to where.",
      FLAGS(TOPOLOGY_FLAGS),
