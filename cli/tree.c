@@ -97,6 +97,12 @@ static const struct command VERIFY_CHILDREN[] = {
      .no_config = true},
 };
 
+static const struct command_flag RECEIVE_FLAGS[] = {
+    {"listen", "ADDRESS", "Where to listen (default 127.0.0.1:7601; port 0 = any free one)."},
+    {"secret-file", "[PLATFORM=]FILE[,...]", "Keys to verify with, instead of those in the environment."},
+    {"ids-max", "N", "Ids and keys that are remembered; later ones are only counted (default 100000)."},
+};
+
 static const struct command_flag TOPOLOGY_FLAGS[] = {
     {"mermaid", NULL, "As a Mermaid flow chart for Markdown."},
 };
@@ -169,6 +175,25 @@ static const struct command COMMANDS[] = {
      .no_config = true},
     {.name = "sign", .help = "A correctly signed call with a key of your own, for tests.", CHILDREN(SIGN_CHILDREN)},
     {.name = "verify", .help = "The verdict on a captured call, without network.", CHILDREN(VERIFY_CHILDREN)},
+    {.name = "receive",
+     .help = "A small receiver of callbacks: verifies, counts by webhook-id, misbehaves on demand.",
+     .more =
+         "POST /ok           200; also any path without one of these words\n"
+         "     /slow/MS      200 after MS milliseconds\n"
+         "     /fail/N       500 for the first N attempts of each webhook-id, then 200\n"
+         "     /status/CODE  this status; ?retry-after=N or ?location=URL adds that header\n"
+         "     /ratelimit/N  200 for N requests a second, 429 with Retry-After for the rest\n"
+         "     /hang         no answer until POST /control {\"hang\": false}\n"
+         "     /reset        the connection is reset\n"
+         "     /drip/MS      a body that never ends, a byte every MS milliseconds\n"
+         "     /endless      a body that never ends, as fast as it goes\n"
+         "The words may stand behind others (/sub2api/fail/2) or in ?do=fail/2; ?platform=NAME names the keys.\n\n"
+         "GET /stats shows the counts, /stats?ids=1 each id; POST /control {\"clear\": true} forgets them. One line\n"
+         "of JSON a request on stdout, the counts at the end. Keys come from AI_CS_PLATFORM_NAME_CALLBACK_SECRET\n"
+         "and ..._SECRET_FILE; without any, nothing is verified.",
+     FLAGS(RECEIVE_FLAGS),
+     .run = cmd_receive,
+     .no_config = true},
     {.name = "topology",
      .help = "The road: topics, and who moves what from where to where.",
      FLAGS(TOPOLOGY_FLAGS),

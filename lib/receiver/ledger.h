@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the receiver has seen: by webhook-id and by key, with a ceiling on both.
+ *
+ * A duplicate is a request whose id was answered 2xx before. A key is in disorder when an id that was never seen
+ * before has a smaller sequence number than one seen before it; retries come after their successors and do not count.
+ * An overlap is a request that comes while another one of its key is being answered.
+ *
+ * Thread: the caller locks.
+ */
+#ifndef SLUICE_RECEIVER_LEDGER_H
+#define SLUICE_RECEIVER_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "crypto/webhook.h"
+#include "receiver/names.h"
+
+#define LEDGER_STATUS_MAX 600
+#define LEDGER_TIMES_MAX 16 /* attempts of an id whose time is kept */
+
+struct ledger_id {
+    uint32_t attempts, ok; /* ok = answered 2xx */
+    size_t key;            /* NAMES_NONE = none */
+    int64_t *times_ms;     /* of the first attempts, UTC */
+};
+
+struct ledger_key {
+    int64_t highest_seq;
+    uint32_t in_flight;
+};
+
+struct ledger {
+    struct names id_names, key_names;
+    struct ledger_id *ids;
+    struct ledger_key *keys;
+    size_t ids_cap, keys_cap;
+    uint64_t requests, duplicates, overflow, disorder, overlaps, in_flight, abandoned;
+    uint64_t delivered; /* ids answered 2xx at least once */
+    uint64_t statuses[LEDGER_STATUS_MAX];
+    uint64_t verdicts[WEBHOOK_REASONS_N];
+    uint64_t unverified; /* no key to verify with */
+    uint64_t generation;
+};
+
+void ledger_init(struct ledger *l, size_t ids_max);
+void ledger_done(struct ledger *l);
+void ledger_clear(struct ledger *l);
+
+/* What ledger_begin found out; give it back to ledger_answered and ledger_end. */
+struct ledger_mark {
+    size_t id, key; /* NAMES_NONE = not known */
+    uint32_t attempt;
+    bool duplicate;
+    uint64_t generation; /* of the ledger; after a clear the mark means nothing */
+};
+
+/* A genuine request has come. id and key may be NULL, seq is < 0 when there is none. */
+struct ledger_mark ledger_begin(struct ledger *l, const char *id, const char *key, int64_t seq, int64_t now_ms);
+/* It is being answered with this status (0: it will get none). */
+void ledger_answered(struct ledger *l, const struct ledger_mark *mark, unsigned status);
+/* It is over. */
+void ledger_end(struct ledger *l, const struct ledger_mark *mark);
+
+/* One JSON object; with_ids adds "by_id". */
+void ledger_json(const struct ledger *l, bool with_ids, struct buf *out);
+
+#endif

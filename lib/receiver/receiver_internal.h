@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the files of the receiver. */
+#ifndef SLUICE_RECEIVER_INTERNAL_H
+#define SLUICE_RECEIVER_INTERNAL_H
+
+#include <microhttpd.h>
+#include <pthread.h>
+
+#include "http/listen.h"
+#include "receiver/behave.h"
+#include "receiver/ledger.h"
+#include "receiver/receiver.h"
+
+#define RATES_MAX 16
+
+struct rate {
+    int64_t limit, second, used;
+};
+
+/* One HTTP request from its first header to its end. */
+struct request {
+    struct receiver *r;
+    struct MHD_Connection *conn;
+    struct buf body;
+    char *path;
+    const char *method; /* of libmicrohttpd, for the request's time */
+    bool decided;
+    bool counted;  /* mark is valid */
+    bool answered; /* status is what it was answered */
+    unsigned status;
+    struct behave behave;
+    struct ledger_mark mark;
+    enum webhook_reason reason;
+    const char *platform; /* whose key fitted, NULL = not verified */
+    char *id;
+    int64_t began_ms; /* monotonic */
+
+    /* Under the receiver's lock: */
+    bool waiting; /* suspended and in the list */
+    bool gone;    /* the client has closed the connection meanwhile */
+    int64_t due_ms;
+    struct request *prev, *next;
+};
+
+struct receiver {
+    struct MHD_Daemon *daemon;
+    char address[LISTEN_TEXT_MAX];
+    struct receiver_options opt;
+    struct rate rates[RATES_MAX]; /* only libmicrohttpd's thread */
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct ledger ledger;
+    struct request *waiting;
+    bool hang, stopping;
+    pthread_t timer;
+    bool timer_runs;
+};
+
+/* Suspends the request until due_ms, the client's end or receiver_hang(false) for one that hangs (INT64_MAX). */
+void request_wait(struct request *q, int64_t due_ms);
+
+/* Answers q as behave says; the result is libmicrohttpd's. */
+enum MHD_Result request_behave(struct request *q);
+/* JSON text, copied. */
+enum MHD_Result request_answer(struct request *q, unsigned status, const char *text, const char *header,
+                               const char *value);
+
+/* The verdict on a complete request, and whose keys said so. */
+enum webhook_reason request_verify(struct request *q);
+/* Enters it in the ledger. */
+void request_count(struct request *q);
+
+enum rc waiter_start(struct receiver *r, struct err *err) MUST_USE;
+void waiter_stop(struct receiver *r); /* resumes all that wait */
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The receiver asked over HTTP: every behaviour as a client sees it. */
+#include "receiver/receiver.h"
+
+#include <criterion/criterion.h>
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define SECRET "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+static struct err err;
+static struct receiver *receiver;
+static struct webhook_keys *keys;
+static struct receiver_platform platforms[1];
+static CURL *curl;
+static struct buf answer;
+static char retry_after[32];
+
+static size_t on_body(char *data, size_t size, size_t n, void *opaque)
+{
+    (void)opaque;
+    return buf_add(&answer, data, size * n) ? size * n : 0;
+}
+
+static size_t on_header(char *data, size_t size, size_t n, void *opaque)
+{
+    (void)opaque;
+    if (size * n > 13 && strncasecmp(data, "retry-after: ", 13) == 0) {
+        (void)snprintf(retry_after, sizeof retry_after, "%.*s", (int)(size * n - 15), data + 13);
+    }
+    return size * n;
+}
+
+static void start(bool verified)
+{
+    if (verified) {
+        cr_assert_eq(webhook_keys_parse(SECRET, &keys, &err), RC_OK);
+    }
+    platforms[0] = (struct receiver_platform){.name = "sub2api", .keys = keys};
+    const struct receiver_options opt = {
+        .address = "127.0.0.1:0", .platforms = platforms, .n_platforms = verified ? 1 : 0};
+    cr_assert_eq(receiver_start(&opt, &receiver, &err), RC_OK, "%s", err.text);
+    curl = curl_easy_init();
+    buf_init(&answer, 65536);
+}
+
+static void teardown(void)
+{
+    curl_easy_cleanup(curl);
+    receiver = receiver_stop(receiver);
+    keys = webhook_keys_free(keys);
+    buf_done(&answer);
+}
+
+TestSuite(receiver, .fini = teardown, .timeout = 30);
+
+/* The status, or minus the error code of curl. */
+static int post_with(const char *path, const char *id, const char *body, const char *signature, int64_t at)
+{
+    char line[WEBHOOK_SIGNATURE_MAX + 64];
+    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+    headers = curl_slist_append(headers, "Expect:");
+    (void)snprintf(line, sizeof line, "webhook-id: %s", id);
+    headers = curl_slist_append(headers, line);
+    (void)snprintf(line, sizeof line, "webhook-timestamp: %lld", (long long)at);
+    headers = curl_slist_append(headers, line);
+    (void)snprintf(line, sizeof line, "webhook-signature: %s", signature);
+    headers = curl_slist_append(headers, line);
+    CLEANUP(freep) char *url = xasprintf("http://%s%s", receiver_address(receiver), path);
+    buf_clear(&answer);
+    retry_after[0] = '\0';
+    (void)curl_easy_setopt(curl, CURLOPT_URL, url);
+    (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, strlen(body) > 65536 ? 10000L : 700L);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+    (void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+    CURLcode code = curl_easy_perform(curl);
+    long status = 0;
+    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_slist_free_all(headers);
+    return code == CURLE_OK ? (int)status : -(int)code;
+}
+
+static int post(const char *path, const char *id, const char *body)
+{
+    int64_t now = clock_utc_ms() / 1000;
+    char signature[WEBHOOK_SIGNATURE_MAX] = "v1,none";
+    if (keys != NULL) {
+        cr_assert_eq(webhook_sign(keys, id, now, body, strlen(body), signature, &err), RC_OK, "%s", err.text);
+    }
+    return post_with(path, id, body, signature, now);
+}
+
+static const char *stats(bool ids)
+{
+    buf_clear(&answer);
+    receiver_stats(receiver, ids, &answer);
+    return buf_str(&answer);
+}
+
+#define STATS_HAVE(text) cr_assert_not_null(strstr(stats(false), text), "%s", buf_str(&answer))
+
+Test(receiver, verifies_and_counts)
+{
+    start(true);
+    cr_assert_eq(post("/anything", "a", "{}"), 200);
+    cr_assert_eq(post("/anything", "a", "{}"), 200);
+    cr_assert_eq(post_with("/anything", "b", "{}", "v1,AAAA", clock_utc_ms() / 1000), 401);
+    cr_assert_not_null(strstr(buf_str(&answer), "\"signature-malformed\""));
+    cr_assert_eq(post("/anything?platform=other", "c", "{}"), 401);
+    cr_assert_eq(post("/anything?platform=SUB2API", "d", "{}"), 200);
+    STATS_HAVE("\"requests\": 3, \"ids\": 2, \"ids_delivered\": 2, \"duplicates\": 1");
+    STATS_HAVE("\"verdicts\": {\"ok\": 3, \"signature-malformed\": 1, \"signature-wrong\": 1}");
+    STATS_HAVE("\"unverified\": 0");
+}
+
+Test(receiver, fails_the_first_attempts_of_each_id)
+{
+    static const int want[] = {500, 500, 200, 200};
+    start(false);
+    for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+        cr_assert_eq(post("/fail/2", "a", "{}"), want[i], "attempt %zu", i + 1);
+    }
+    cr_assert_eq(post("/fail/2", "b", "{}"), 500);
+    STATS_HAVE("\"unverified\": 5");
+}
+
+Test(receiver, statuses_rate_limits_and_slowness)
+{
+    start(false);
+    cr_assert_eq(post("/status/410", "a", "{}"), 410);
+    cr_assert_eq(post("/status/503?retry-after=7", "b", "{}"), 503);
+    cr_assert_str_eq(retry_after, "7");
+    int limited = 0;
+    for (int i = 0; i < 20; i++) {
+        int status = post("/ratelimit/3", "c", "{}");
+        cr_assert(status == 200 || status == 429);
+        limited += status == 429 ? 1 : 0;
+    }
+    cr_assert(limited >= 10, "%d", limited);
+    int64_t began = clock_mono_ms();
+    cr_assert_eq(post("/x?do=slow/300", "d", "{}"), 200);
+    cr_assert(clock_mono_ms() - began >= 290);
+    cr_assert_eq(post("/slow/x", "d", "{}"), 400);
+}
+
+Test(receiver, a_reset_is_a_reset)
+{
+    start(false);
+    cr_assert_eq(post("/reset", "a", "{}"), -(int)CURLE_RECV_ERROR);
+    cr_assert_eq(post("/ok", "a", "{}"), 200);
+}
+
+Test(receiver, bodies_without_end)
+{
+    start(false);
+    cr_assert_eq(post("/endless", "a", "{}"), -(int)CURLE_WRITE_ERROR);
+    cr_assert(answer.overflow);
+    cr_assert_eq(post("/drip/50", "b", "{}"), -(int)CURLE_OPERATION_TIMEDOUT);
+    cr_assert(answer.len >= 3 && answer.len <= 16, "%zu", answer.len);
+}
+
+/* The count of requests in flight comes down when the client has gone. */
+static bool in_flight_is(const char *text)
+{
+    for (int i = 0; i < 100; i++) {
+        if (strstr(stats(false), text) != NULL) {
+            return true;
+        }
+        clock_sleep_ms(20);
+    }
+    return false;
+}
+
+Test(receiver, hangs_until_told_and_forgets_clients_that_left)
+{
+    start(false);
+    cr_assert_eq(post("/hang", "a", "{}"), -(int)CURLE_OPERATION_TIMEDOUT);
+    cr_assert(in_flight_is("\"in_flight\": 0, \"abandoned\": 1"), "%s", buf_str(&answer));
+    cr_assert_eq(post("/control", "x", "{\"hang\": false}"), 200);
+    cr_assert_eq(post("/hang", "a", "{}"), 200);
+    cr_assert_eq(post("/control", "x", "{\"hang\": 1}"), 400);
+    cr_assert_eq(post("/control", "x", "{\"clear\": true}"), 200);
+    STATS_HAVE("\"requests\": 0");
+}
+
+Test(receiver, stops_while_requests_hang)
+{
+    start(false);
+    cr_assert_eq(post("/slow/60000", "a", "{}"), -(int)CURLE_OPERATION_TIMEDOUT);
+    cr_assert_eq(post("/drip/10", "a", "{}"), -(int)CURLE_OPERATION_TIMEDOUT);
+}
+
+Test(receiver, key_and_order_from_the_body)
+{
+    start(false);
+    cr_assert_eq(post("/ok", "a", "{\"key\": \"k\", \"seq\": 2}"), 200);
+    cr_assert_eq(post("/ok", "b", "{\"key\": \"k\", \"seq\": 1}"), 200);
+    cr_assert_eq(post("/ok", "c", "no json"), 200);
+    STATS_HAVE("\"keys\": 1, \"disorder\": 1, \"overlaps\": 0");
+    cr_assert_not_null(strstr(stats(true), "\"a\": {\"attempts\": 1, \"ok\": 1, \"key\": \"k\""));
+}
+
+Test(receiver, what_is_too_large_is_refused)
+{
+    start(false);
+    char *big = xcalloc(RECEIVER_BODY_BYTES_MAX + 2, 1);
+    memset(big, 'x', RECEIVER_BODY_BYTES_MAX + 1);
+    cr_assert_eq(post("/ok", "a", big), 413);
+    big[RECEIVER_BODY_BYTES_MAX] = '\0';
+    cr_assert_eq(post("/ok", "a", big), 200);
+    free(big);
+}
