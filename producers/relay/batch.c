@@ -55,7 +55,7 @@ enum rc batch_create(const struct config *cfg, const struct source *src, const s
     if (src->outcomes != NULL) {
         b->required[n++] = b->outcomes = kafka_topic_name(cfg, src->outcomes);
     }
-    rc = avro_encoder_create(set, src->schema, &b->enc, err);
+    rc = src->raw ? RC_OK : avro_encoder_create(set, src->schema, &b->enc, err);
     if (rc == RC_OK && src->outcomes != NULL) {
         rc = avro_encoder_create(set, "callback_outcome", &b->outcome_enc, err);
         rc = rc == RC_OK ? find_shared(b, err) : rc;
@@ -130,7 +130,7 @@ static const char *copy_column(struct batch *b, const struct row_cells *cells, i
     return arena_strndup(&b->arena, c->text, c->len);
 }
 
-static void mark_dead(struct batch *b, struct row *r, const char *class, const char *message)
+void batch_mark_dead(struct batch *b, struct row *r, const char *class, const char *message)
 {
     struct dead *d = arena_alloc(&b->arena, sizeof(*d));
 
@@ -144,11 +144,14 @@ static void set_key(struct batch *b, struct row *r, const struct row_cells *cell
     for (int i = 0; i < b->src->n_keys && r->key == NULL; i++) {
         r->key = copy_column(b, cells, b->src->key[i], &r->key_len);
     }
+    if (b->src->raw) {
+        return; /* whatever it is, it was a key before */
+    }
     if (r->key == NULL || r->key_len == 0 || r->key_len > KEY_BYTES_MAX) {
         char why[128];
         snprintf(why, sizeof(why), "column %s: key of %zu bytes; expected 1 to %d",
                  b->src->columns[b->src->key[0]].name, r->key_len, KEY_BYTES_MAX);
-        mark_dead(b, r, "invalid-key", why);
+        batch_mark_dead(b, r, "invalid-key", why);
         r->key_len = r->key_len > KEY_BYTES_MAX ? KEY_BYTES_MAX : r->key_len;
     }
 }
@@ -225,7 +228,7 @@ static void add_oversize(struct batch *b, struct row *r, const struct row_cells 
 
     snprintf(why, sizeof(why), "row of %" PRId64 " bytes; expected at most %" PRId64 " (relay.record.bytes.max)", full,
              b->limits.record_bytes_max);
-    mark_dead(b, r, "too-large", why);
+    batch_mark_dead(b, r, "too-large", why);
     if (cells->sha256.text != NULL) {
         r->sha256 = arena_strndup(&b->arena, cells->sha256.text, cells->sha256.len);
         r->full_len = full;
@@ -242,9 +245,13 @@ static void add_value(struct batch *b, struct row *r, const struct row_cells *ce
         use_payload(b, r, cells);
         return;
     }
+    if (b->src->raw) {
+        r->value = copy_column(b, cells, b->src->payload, &r->value_len);
+        return;
+    }
     r->framed = true;
     if (encode(b, r, cells, &err) != RC_OK) {
-        mark_dead(b, r, "invalid-value", err.text);
+        batch_mark_dead(b, r, "invalid-value", err.text);
         use_payload(b, r, cells);
         return;
     }
@@ -261,10 +268,10 @@ enum rc batch_add(const struct row_cells *cells, void *opaque, bool *stop, struc
 
     (void)err;
     assert(b->n_rows < b->limits.rows_max);
-    *r = (struct row){.seq = cells->seq};
+    *r = (struct row){.seq = cells->seq, .partition = RD_KAFKA_PARTITION_UA};
     r->time_us = cell_int64(&cells->columns[b->src->time], clock_utc_us());
     r->id = copy_column(b, cells, b->src->id, NULL);
-    r->type = copy_column(b, cells, b->src->type, NULL);
+    r->type = b->src->type >= 0 ? copy_column(b, cells, b->src->type, NULL) : NULL;
     r->id = r->id != NULL ? r->id : "";
     r->type = r->type != NULL ? r->type : "";
     for (int i = 0; i < b->src->n_headers; i++) {
@@ -276,6 +283,9 @@ enum rc batch_add(const struct row_cells *cells, void *opaque, bool *stop, struc
     set_topic(b, r, cells);
     set_key(b, r, cells);
     add_value(b, r, cells);
+    if (b->src->raw) {
+        batch_add_record(b, r, cells);
+    }
     if (r->dead != NULL) {
         batch_add_outcome(b, r);
     }
@@ -289,7 +299,7 @@ void batch_kill(struct batch *b, int64_t i, const char *class, const char *messa
 {
     assert(i >= 0 && i < b->n_rows && b->rows[i].dead == NULL);
     b->rows[i].refused = RD_KAFKA_RESP_ERR_NO_ERROR; /* as a dead letter it gets a new verdict */
-    mark_dead(b, &b->rows[i], class, message);
+    batch_mark_dead(b, &b->rows[i], class, message);
     batch_add_outcome(b, &b->rows[i]);
 }
 

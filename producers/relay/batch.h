@@ -18,9 +18,11 @@
 #include "relay/window.h"
 
 #define OUTCOME_SHARED_MAX 8
+#define RAW_EXTRA_BYTES 57344 /* a raw row was a full record before it got the headers that say why it is here */
 
 struct dead {
-    const char *class;   /* low cardinality: too-large, unknown-topic, invalid-value, invalid-key, refused */
+    const char *class;   /* low cardinality: too-large, unknown-topic, invalid-value, invalid-key, invalid-headers,
+                            invalid-partition, refused */
     const char *message; /* arena */
 };
 
@@ -36,10 +38,13 @@ struct row {
     int64_t full_len;                        /* of the payload when value is cut, else 0 */
     const char *sha256;                      /* of the payload when value is cut */
     const char *headers[SOURCE_HEADERS_MAX]; /* NULL = none */
-    const char *shared[OUTCOME_SHARED_MAX];  /* columns the outcome record repeats; NULL = none */
-    const struct dead *dead;                 /* NULL = publish */
-    rd_kafka_resp_err_t refused;             /* by the broker in the last try, perhaps only for its neighbours */
-    const void *outcome;                     /* framed outcome record of a dead row, NULL = none */
+    const struct producer_header *own;       /* of a raw source: all headers */
+    size_t n_own;
+    int32_t partition;                      /* RD_KAFKA_PARTITION_UA = by key */
+    const char *shared[OUTCOME_SHARED_MAX]; /* columns the outcome record repeats; NULL = none */
+    const struct dead *dead;                /* NULL = publish */
+    rd_kafka_resp_err_t refused;            /* by the broker in the last try, perhaps only for its neighbours */
+    const void *outcome;                    /* framed outcome record of a dead row, NULL = none */
     size_t outcome_len;
 };
 

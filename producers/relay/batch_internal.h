@@ -7,6 +7,7 @@
 
 #define DEAD_VALUE_BYTES ((size_t)65536)
 #define DLQ_EXTRA_BYTES 32768 /* the DLQ takes records that are this much larger than a topic's */
+#define RAW_HEADERS_MAX 256   /* of a raw row; more make it a dead letter */
 
 struct batch {
     const struct source *src;
@@ -29,6 +30,12 @@ struct batch {
     int64_t n_rows;
     int64_t bytes;
 };
+
+/* batch.c: makes a row that is being added a dead letter; message is copied. */
+void batch_mark_dead(struct batch *b, struct row *r, const char *class, const char *message);
+
+/* batch_raw.c: headers and partition of a row that is a record already. */
+void batch_add_record(struct batch *b, struct row *r, const struct row_cells *cells);
 
 /* Gives a dead row the outcome record that tells the sink; nothing when the source has no outcomes topic. */
 void batch_add_outcome(struct batch *b, struct row *r);

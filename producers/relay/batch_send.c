@@ -10,7 +10,7 @@
 #include "kafka/rc.h"
 #include "relay/batch_internal.h"
 
-#define HEADERS_MAX (32 + SOURCE_HEADERS_MAX)
+#define HEADERS_MAX (32 + (RAW_HEADERS_MAX > SOURCE_HEADERS_MAX ? RAW_HEADERS_MAX : SOURCE_HEADERS_MAX))
 
 /* Headers of one record; values of numbers live in `numbers`. */
 struct headers {
@@ -45,6 +45,16 @@ static void add_event(struct headers *h, const struct batch *b, const struct row
     for (int i = 0; i < b->src->n_headers; i++) {
         if (r->headers[i] != NULL) {
             add(h, b->src->headers[i].name, r->headers[i]);
+        }
+    }
+}
+
+/* Those of the record itself; of a dead one the reasons of an earlier death give way to ours. */
+static void add_own(struct headers *h, const struct row *r)
+{
+    for (size_t i = 0; i < r->n_own; i++) {
+        if (r->dead == NULL || strncmp(r->own[i].name, "__dlq.", 6) != 0) {
+            h->list[h->n++] = r->own[i];
         }
     }
 }
@@ -99,14 +109,18 @@ static enum rc send_row(struct batch *b, struct producer *p, const struct row *r
 {
     struct headers h = {.n = 0};
     struct producer_record rec = {.topic = r->dead != NULL ? b->dlq : r->topic,
-                                  .partition = RD_KAFKA_PARTITION_UA,
+                                  .partition = r->dead != NULL ? RD_KAFKA_PARTITION_UA : r->partition,
                                   .key = r->key,
                                   .key_len = r->key_len,
                                   .value = r->value,
                                   .value_len = r->value_len,
                                   .timestamp_ms = r->time_us / 1000};
 
-    add_event(&h, b, r);
+    if (b->src->raw) {
+        add_own(&h, r);
+    } else {
+        add_event(&h, b, r);
+    }
     if (r->dead != NULL) {
         add_dead(&h, r);
     }

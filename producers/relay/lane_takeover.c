@@ -134,6 +134,9 @@ static enum rc make_tools(struct lane *l, struct err *err)
                                   .bytes_max = config_int(l->cfg, "relay.batch.bytes.max"),
                                   .record_bytes_max = config_int(l->cfg, "relay.record.bytes.max")};
 
+    if (l->src->raw) {
+        limits.record_bytes_max += RAW_EXTRA_BYTES;
+    }
     TRY(batch_create(l->cfg, l->src, l->set, &limits, &l->batch, err));
     TRY(batch_create(l->cfg, l->src, l->set, &limits, &l->ahead, err));
     window_sql_init(&l->sql, l->src, l->conn, limits.record_bytes_max);

@@ -55,15 +55,19 @@ static enum rc get_name(struct parser *p, const json_t *obj, const char *key, co
     return RC_OK;
 }
 
+enum read_as { READ_TEXT, READ_MICROS, READ_BYTES };
+
 /* Index of the column, added when it is new. */
-static enum rc add_column(struct parser *p, struct source *src, const json_t *v, const char *key, bool micros, int *out)
+static enum rc add_column(struct parser *p, struct source *src, const json_t *v, const char *key, enum read_as as,
+                          int *out)
 {
     if (!json_is_string(v) || !is_name(json_string_value(v), "")) {
         BAD(p, "key \"%s\" expected the name of a column", key);
     }
     const char *name = json_string_value(v);
     for (int i = 0; i < src->n_columns; i++) {
-        if (strcmp(src->columns[i].name, name) == 0 && src->columns[i].micros == micros) {
+        const struct column *c = &src->columns[i];
+        if (strcmp(c->name, name) == 0 && c->micros == (as == READ_MICROS) && c->bytes == (as == READ_BYTES)) {
             *out = i;
             return RC_OK;
         }
@@ -71,7 +75,8 @@ static enum rc add_column(struct parser *p, struct source *src, const json_t *v,
     if (src->n_columns == SOURCE_COLUMNS_MAX) {
         BAD(p, "more than %d columns", SOURCE_COLUMNS_MAX);
     }
-    src->columns[src->n_columns] = (struct column){.name = xstrdup(name), .micros = micros};
+    src->columns[src->n_columns] =
+        (struct column){.name = xstrdup(name), .micros = as == READ_MICROS, .bytes = as == READ_BYTES};
     *out = src->n_columns++;
     return RC_OK;
 }
@@ -95,16 +100,31 @@ static const char *unknown_key(const json_t *obj, const char *const *known, size
     return NULL;
 }
 
-static enum rc check_keys(struct parser *p, const json_t *obj)
+static enum rc check_keys(struct parser *p, const struct source *src, const json_t *obj)
 {
-    static const char *const known[] = {"name",    "table",  "queue",   "id",           "key",
-                                        "type",    "time",   "topic",   "topic_column", "schema",
-                                        "payload", "fields", "headers", "dlq",          "outcomes"};
-    const char *key = unknown_key(obj, known, ARRAY_SIZE(known));
+    static const char *const encoded[] = {"name",    "table", "queue",        "id",     "key",     "type",
+                                          "time",    "topic", "topic_column", "schema", "payload", "fields",
+                                          "headers", "dlq",   "outcomes",     "raw"};
+    static const char *const raw[] = {
+        "name", "table",        "queue", "id", "key", "time", "topic", "payload", "headers_column", "partition_column",
+        "raw",  "topic_column", "dlq"};
+    const char *key =
+        src->raw ? unknown_key(obj, raw, ARRAY_SIZE(raw)) : unknown_key(obj, encoded, ARRAY_SIZE(encoded));
 
     if (key != NULL) {
-        BAD(p, "unknown key \"%s\"", key);
+        BAD(p, "unknown key \"%s\"%s", key, src->raw ? " of a raw source" : "");
     }
+    return RC_OK;
+}
+
+static enum rc parse_raw(struct parser *p, struct source *src, const json_t *obj)
+{
+    const json_t *raw = json_object_get(obj, "raw");
+
+    if (raw != NULL && !json_is_boolean(raw)) {
+        BAD(p, "key \"raw\" expected true or false");
+    }
+    src->raw = json_is_true(raw);
     return RC_OK;
 }
 
@@ -114,6 +134,7 @@ static enum rc parse_names(struct parser *p, struct source *src, const json_t *o
 
     TRY(get_name(p, obj, "name", "-", false, &src->name));
     p->source = src->name;
+    TRY(parse_raw(p, src, obj));
     TRY(get_name(p, obj, "table", "", false, &src->table));
     TRY(get_name(p, obj, "queue", "", false, &queue));
     if (strcmp(queue, "status") == 0) {
@@ -123,7 +144,7 @@ static enum rc parse_names(struct parser *p, struct source *src, const json_t *o
     } else {
         BAD(p, "key \"queue\" expected \"status\" or \"append\"");
     }
-    TRY(get_name(p, obj, "schema", "", false, &src->schema));
+    TRY(get_name(p, obj, "schema", "", src->raw, &src->schema));
     TRY(get_name(p, obj, "topic", ".-", true, &src->topic));
     TRY(get_name(p, obj, "dlq", ".-", false, &src->dlq));
     return get_name(p, obj, "outcomes", ".-", true, &src->outcomes);
@@ -134,22 +155,44 @@ static enum rc parse_roles(struct parser *p, struct source *src, const json_t *o
     const json_t *keys = json_object_get(obj, "key");
     const json_t *topic_column = json_object_get(obj, "topic_column");
 
-    TRY(add_column(p, src, json_object_get(obj, "id"), "id", false, &src->id));
-    TRY(add_column(p, src, json_object_get(obj, "type"), "type", false, &src->type));
-    TRY(add_column(p, src, json_object_get(obj, "payload"), "payload", false, &src->payload));
-    TRY(add_column(p, src, json_object_get(obj, "time"), "time", true, &src->time));
+    enum read_as content = src->raw ? READ_BYTES : READ_TEXT;
+
+    TRY(add_column(p, src, json_object_get(obj, "id"), "id", READ_TEXT, &src->id));
+    src->type = -1;
+    if (!src->raw) {
+        TRY(add_column(p, src, json_object_get(obj, "type"), "type", READ_TEXT, &src->type));
+    }
+    TRY(add_column(p, src, json_object_get(obj, "payload"), "payload", content, &src->payload));
+    TRY(add_column(p, src, json_object_get(obj, "time"), "time", READ_MICROS, &src->time));
     if (!json_is_array(keys) || json_array_size(keys) < 1 || json_array_size(keys) > SOURCE_KEYS_MAX) {
         BAD(p, "key \"key\" expected a list of 1 to %d columns", SOURCE_KEYS_MAX);
     }
     for (size_t i = 0; i < json_array_size(keys); i++) {
-        TRY(add_column(p, src, json_array_get(keys, i), "key", false, &src->key[src->n_keys++]));
+        TRY(add_column(p, src, json_array_get(keys, i), "key", content, &src->key[src->n_keys++]));
     }
     src->topic_column = -1;
     if ((topic_column == NULL) == (src->topic == NULL)) {
         BAD(p, "expected either \"topic\" or \"topic_column\"");
     }
     if (topic_column != NULL) {
-        TRY(add_column(p, src, topic_column, "topic_column", false, &src->topic_column));
+        TRY(add_column(p, src, topic_column, "topic_column", READ_TEXT, &src->topic_column));
+    }
+    return RC_OK;
+}
+
+/* What only raw sources have. */
+static enum rc parse_record_columns(struct parser *p, struct source *src, const json_t *obj)
+{
+    const json_t *headers = json_object_get(obj, "headers_column");
+    const json_t *partition = json_object_get(obj, "partition_column");
+
+    src->headers_column = -1;
+    src->partition_column = -1;
+    if (headers != NULL) {
+        TRY(add_column(p, src, headers, "headers_column", READ_TEXT, &src->headers_column));
+    }
+    if (partition != NULL) {
+        TRY(add_column(p, src, partition, "partition_column", READ_TEXT, &src->partition_column));
     }
     return RC_OK;
 }
@@ -173,7 +216,7 @@ static enum rc parse_headers(struct parser *p, struct source *src, const json_t 
             BAD(p, "header \"%s\" expected a name of letters, digits, _ - . that starts neither with ce_ nor with __",
                 name);
         }
-        TRY(add_column(p, src, column, name, false, &h->column));
+        TRY(add_column(p, src, column, name, READ_TEXT, &h->column));
         h->name = xstrdup(name);
         src->n_headers++;
     }
@@ -196,7 +239,7 @@ static enum rc parse_fields(struct parser *p, struct source *src, const json_t *
         if (!is_name(name, "")) {
             BAD(p, "field \"%s\" expected the name of a field of schema %s", name, src->schema);
         }
-        TRY(add_column(p, src, column, name, micros, &f->column));
+        TRY(add_column(p, src, column, name, micros ? READ_MICROS : READ_TEXT, &f->column));
         f->avro = xstrdup(name);
         src->n_fields++;
     }
@@ -209,8 +252,12 @@ static enum rc parse_source(struct parser *p, struct source *src, const json_t *
         BAD(p, "expected an object");
     }
     TRY(parse_names(p, src, obj));
-    TRY(check_keys(p, obj));
+    TRY(check_keys(p, src, obj));
     TRY(parse_roles(p, src, obj));
+    TRY(parse_record_columns(p, src, obj));
+    if (src->raw) {
+        return RC_OK;
+    }
     TRY(parse_fields(p, src, obj));
     return parse_headers(p, src, obj);
 }

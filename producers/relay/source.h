@@ -29,6 +29,7 @@ enum queue_kind {
 struct column {
     char *name;
     bool micros; /* a timestamp, read as microseconds since 1970 */
+    bool bytes;  /* bytea, read as it is; all others are read as text */
 };
 
 struct source_field {
@@ -47,12 +48,18 @@ struct source {
     enum queue_kind queue;
     struct column columns[SOURCE_COLUMNS_MAX];
     int n_columns;
-    int id, type, time, payload; /* columns */
+    int id, type, time, payload; /* columns; -1 = the source has none */
     int key[SOURCE_KEYS_MAX];    /* the first that is not NULL */
     int n_keys;
     char *topic;      /* without prefix; NULL when each row names its own */
     int topic_column; /* -1 when topic is set */
-    char *schema;
+    /*
+     * Raw: the row is a record already. Key and payload are its bytes, the headers column its headers, and nothing is
+     * added; there are no type, schema, fields, headers and outcomes.
+     */
+    bool raw;
+    int headers_column, partition_column; /* of a raw source; -1 = none */
+    char *schema;                         /* NULL when raw */
     struct source_field fields[SOURCE_COLUMNS_MAX];
     int n_fields;
     struct source_header headers[SOURCE_HEADERS_MAX];
@@ -75,7 +82,9 @@ enum rc sources_parse(const char *text, size_t n, const char *origin, struct sou
 struct sources *sources_free(struct sources *s); /* accepts NULL, returns NULL */
 void sources_freep(struct sources **s);
 
-/* Each field of the schema that is required has a column, and each column's field exists. FATAL (ERR_CONFIG) when not.
+/*
+ * Each field of the schema that is required has a column, and each column's field exists. FATAL (ERR_CONFIG) when not.
+ * A raw source has no schema and fits.
  */
 enum rc source_check_schema(const struct source *src, const struct avro_set *set, struct err *err) MUST_USE;
 

@@ -36,7 +36,7 @@ static enum rc check_fields(const struct source *src, const struct avro_set *set
 
 enum rc source_check_schema(const struct source *src, const struct avro_set *set, struct err *err)
 {
-    enum rc rc = check_fields(src, set, err);
+    enum rc rc = src->raw ? RC_OK : check_fields(src, set, err);
 
     return rc == RC_OK ? RC_OK : err_code(err, ERR_CONFIG);
 }
@@ -84,8 +84,15 @@ static enum rc check_columns(const struct source *src, PGconn *conn, struct err 
         FAIL(err, RC_FATAL, "source %s: table %s does not exist; run `sluice migrate`", src->name, src->table);
     }
     for (int i = 0; i < src->n_columns; i++) {
-        TRY(check_column(src, columns, src->columns[i].name, src->columns[i].micros ? "timestamp with time zone" : NULL,
-                         err));
+        const struct column *c = &src->columns[i];
+        const char *type = c->micros ? "timestamp with time zone" : c->bytes ? "bytea" : NULL;
+        TRY(check_column(src, columns, c->name, type, err));
+    }
+    if (src->headers_column >= 0) {
+        TRY(check_column(src, columns, src->columns[src->headers_column].name, "jsonb", err));
+    }
+    if (src->partition_column >= 0) {
+        TRY(check_column(src, columns, src->columns[src->partition_column].name, "integer", err));
     }
     TRY(check_column(src, columns, "queue_txid", "xid8", err));
     TRY(check_column(src, columns, "queue_seq", "bigint", err));

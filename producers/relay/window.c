@@ -40,7 +40,7 @@ static void add_columns(struct buf *b, const struct source *src, PGconn *conn)
             buf_printf(b, ", CASE WHEN isfinite(t.%s) THEN (extract(epoch FROM t.%s) * 1000000)::bigint END AS c%d",
                        name, name, i);
         } else {
-            buf_printf(b, ", t.%s::text AS c%d", name, i);
+            buf_printf(b, ", t.%s%s AS c%d", name, src->columns[i].bytes ? "" : "::text", i);
         }
     }
 }
@@ -52,15 +52,17 @@ static void add_columns(struct buf *b, const struct source *src, PGconn *conn)
  */
 static void add_row_select(struct buf *b, const struct source *src, int64_t row_bytes_max, const char *from)
 {
+    bool bytes = src->columns[src->payload].bytes;
+
     buf_puts(b, "SELECT q, len");
-    buf_printf(b, ", CASE WHEN len > %" PRId64 " THEN encode(sha256(convert_to(c%d, 'UTF8')), 'hex') END",
-               row_bytes_max, src->payload);
+    buf_printf(b, ", CASE WHEN len > %" PRId64 " THEN encode(sha256(%sc%d%s), 'hex') END", row_bytes_max,
+               bytes ? "" : "convert_to(", src->payload, bytes ? "" : ", 'UTF8')");
     for (int i = 0; i < src->n_columns; i++) {
         if (src->columns[i].micros) {
             buf_printf(b, ", c%d", i);
         } else {
-            buf_printf(b, ", CASE WHEN len > %" PRId64 " THEN left(c%d, %d) ELSE c%d END", row_bytes_max, i,
-                       ROW_CUT_CHARS, i);
+            buf_printf(b, ", CASE WHEN len > %" PRId64 " THEN substring(c%d FROM 1 FOR %d) ELSE c%d END", row_bytes_max,
+                       i, ROW_CUT_CHARS, i);
         }
     }
     buf_puts(b, " FROM (SELECT *, 0::bigint");

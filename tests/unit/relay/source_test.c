@@ -40,14 +40,14 @@ static int column(const struct source *src, const char *name)
     return -1;
 }
 
-Test(sources, the_built_in_file_describes_the_two_outboxes)
+Test(sources, the_built_in_file_describes_the_outboxes)
 {
     const struct embedded *file = embedded_find(SCHEMAS_JSON, SCHEMAS_JSON_n, "sources.json");
     struct sources *s CLEANUP(sources_freep) = NULL;
     struct err err;
 
     cr_assert_eq(sources_parse(file->text, file->size, "sources.json", &s, &err), RC_OK, "%s", err.text);
-    cr_assert_eq(s->n, 2);
+    cr_assert_eq(s->n, 3);
     const struct source *cb = &s->list[0];
     cr_expect_str_eq(cb->name, "callback");
     cr_expect_str_eq(cb->table, "cs_platform_event_outbox");
@@ -65,6 +65,16 @@ Test(sources, the_built_in_file_describes_the_two_outboxes)
     cr_expect_null(pay->topic);
     cr_expect_eq(pay->topic_column, column(pay, "topic"));
     cr_expect_null(pay->outcomes);
+    const struct source *dead = &s->list[2];
+    cr_expect_str_eq(dead->table, "dead_letter_outbox");
+    cr_expect(dead->raw);
+    cr_expect_null(dead->schema);
+    cr_expect_eq(dead->type, -1);
+    cr_expect(dead->columns[dead->payload].bytes);
+    cr_expect(dead->columns[dead->key[0]].bytes);
+    cr_expect_not(dead->columns[dead->topic_column].bytes);
+    cr_expect_eq(dead->headers_column, column(dead, "headers"));
+    cr_expect_eq(dead->partition_column, column(dead, "partition"));
 }
 
 Test(sources, a_column_with_several_parts_to_play_travels_once)
@@ -173,6 +183,57 @@ Test(sources, every_mistake_is_named_with_what_was_expected)
                   err.text);
         cr_expect(err_is_config(&err), "only the configuration can cure: %s", err.text);
     }
+}
+
+/* ---- Raw sources ---- */
+
+static const char RAW[] = "{\"version\": 1, \"sources\": [{\"name\": \"r\", \"table\": \"t\", \"queue\": \"append\","
+                          " \"raw\": true, \"id\": \"id\", \"key\": [\"k\"], \"time\": \"at\", \"topic\": \"x\","
+                          " \"payload\": \"v\", \"headers_column\": \"h\", \"dlq\": \"d\"}]}";
+
+Test(sources, a_raw_source_needs_no_schema)
+{
+    struct sources *s CLEANUP(sources_freep) = NULL;
+    struct err err;
+
+    cr_assert_eq(parse(RAW, &s, &err), RC_OK, "%s", err.text);
+    cr_expect_eq(s->list[0].partition_column, -1);
+    cr_expect_eq(source_check_schema(&s->list[0], NULL, &err), RC_OK);
+}
+
+static const struct {
+    const char *from, *to, *expected;
+} RAW_MISTAKES[] = {
+    {"\"raw\": true", "\"raw\": \"yes\"", "key \"raw\" expected true or false"},
+    {"\"raw\": true", "\"raw\": false", "key \"schema\" expected a name"},
+    {"\"id\"", "\"schema\": \"s\", \"id\"", "unknown key \"schema\" of a raw source"},
+    {"\"id\"", "\"type\": \"s\", \"id\"", "unknown key \"type\" of a raw source"},
+    {"\"id\"", "\"outcomes\": \"s\", \"id\"", "unknown key \"outcomes\" of a raw source"},
+    {"\"h\"", "7", "key \"headers_column\" expected the name of a column"},
+    {"\"id\"", "\"partition_column\": [], \"id\"", "key \"partition_column\" expected the name of a column"},
+};
+
+Test(sources, mistakes_of_a_raw_source_are_named)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(RAW_MISTAKES); i++) {
+        const char *at = strstr(RAW, RAW_MISTAKES[i].from);
+        char *text CLEANUP(freep) =
+            xasprintf("%.*s%s%s", (int)(at - RAW), RAW, RAW_MISTAKES[i].to, at + strlen(RAW_MISTAKES[i].from));
+        struct sources *s CLEANUP(sources_freep) = NULL;
+        struct err err = {0};
+        cr_expect_eq(parse(text, &s, &err), RC_FATAL, "accepted: %s", text);
+        cr_expect(strstr(err.text, RAW_MISTAKES[i].expected) != NULL, "%s", err.text);
+    }
+}
+
+Test(sources, keys_of_raw_sources_are_unknown_elsewhere)
+{
+    char *text CLEANUP(freep) = replaced("\"id\": \"id\",", "\"id\": \"id\", \"headers_column\": \"h\",");
+    struct sources *s CLEANUP(sources_freep) = NULL;
+    struct err err = {0};
+
+    cr_expect_eq(parse(text, &s, &err), RC_FATAL);
+    cr_expect(strstr(err.text, "unknown key \"headers_column\"") != NULL, "%s", err.text);
 }
 
 Test(sources, a_name_may_have_63_characters)
