@@ -14,6 +14,7 @@
 #define TOPIC_CACHE_MAX 256
 #define TOPIC_MISSING_REFRESH_MS 3000
 #define METADATA_TIMEOUT_MS 5000
+#define OFFSETS_TIMEOUT_MS 5000
 
 struct topic_entry {
     char *name;
@@ -26,6 +27,7 @@ struct producer {
     producer_idle_fn idle;
     void *opaque;
     int slice_ms;
+    int commit_slice_ms;
     producer_refused_fn refused;
     struct topic_entry topics[TOPIC_CACHE_MAX];
     size_t n_topics;
@@ -90,6 +92,7 @@ enum rc producer_create(const struct config *cfg, const struct producer_options 
     p->opaque = opt->opaque;
     p->refused = opt->refused;
     p->slice_ms = PRODUCER_SLICE_MS;
+    p->commit_slice_ms = opt->commit_slice_ms > 0 ? opt->commit_slice_ms : PRODUCER_SLICE_MS;
     rd_kafka_conf_set_opaque(conf, p);
     rc = kafka_new(RD_KAFKA_PRODUCER, conf, &p->rk, err);
     if (rc != RC_OK) {
@@ -149,7 +152,7 @@ static enum rc sliced(struct producer *p, rd_kafka_error_t *(*call)(rd_kafka_t *
 {
     for (;;) {
         int64_t began = clock_mono_ms();
-        rd_kafka_error_t *e = call(p->rk, PRODUCER_SLICE_MS);
+        rd_kafka_error_t *e = call(p->rk, p->commit_slice_ms);
         bool again = false;
 
         if (e == NULL) {
@@ -253,6 +256,25 @@ enum rc producer_send(struct producer *p, const struct producer_record *rec, int
 void producer_poll(struct producer *p)
 {
     rd_kafka_poll(p->rk, 0);
+}
+
+/* Not resumable as the others are: repeated as a whole, with the same arguments. */
+enum rc producer_send_offsets(struct producer *p, const rd_kafka_topic_partition_list_t *offsets,
+                              const rd_kafka_consumer_group_metadata_t *group, struct err *err)
+{
+    for (;;) {
+        rd_kafka_error_t *e = rd_kafka_send_offsets_to_transaction(p->rk, offsets, group, OFFSETS_TIMEOUT_MS);
+        bool again = false;
+
+        if (e == NULL) {
+            return RC_OK;
+        }
+        TRY(classify(e, "send_offsets_to_transaction", &again, err));
+        if (p->idle != NULL) {
+            TRY(p->idle(p->opaque, err));
+        }
+        clock_sleep_ms(50);
+    }
 }
 
 enum rc producer_commit(struct producer *p, struct err *err)

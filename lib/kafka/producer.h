@@ -43,6 +43,8 @@ struct producer_options {
     producer_idle_fn idle;        /* may be NULL */
     producer_refused_fn refused;  /* may be NULL */
     void *opaque;
+    int commit_slice_ms; /* longest wait inside of commit, abort and init between calls of idle; 0 = PRODUCER_SLICE_MS
+                          */
 };
 
 /* One header; value is text. */
@@ -82,6 +84,12 @@ enum rc producer_begin(struct producer *p, struct err *err) MUST_USE;
 enum rc producer_send(struct producer *p, const struct producer_record *rec, int64_t tag, struct err *err) MUST_USE;
 /* Serves delivery reports without waiting. */
 void producer_poll(struct producer *p);
+/*
+ * Puts a consumer's offsets (with their metadata) into the transaction. group is taken immediately before, while the
+ * assignment holds: the broker refuses those of an older generation (RETRY).
+ */
+enum rc producer_send_offsets(struct producer *p, const rd_kafka_topic_partition_list_t *offsets,
+                              const rd_kafka_consumer_group_metadata_t *group, struct err *err) MUST_USE;
 /* Flushes and commits. After FENCED or FATAL the result is unknown. */
 enum rc producer_commit(struct producer *p, struct err *err) MUST_USE;
 /* Waits until all records are in the log, without committing: for tests that need aborted records to exist. */
