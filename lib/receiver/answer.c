@@ -58,8 +58,7 @@ static ssize_t drip(void *opaque, uint64_t pos, char *out, size_t max)
         return MHD_CONTENT_READER_END_WITH_ERROR;
     }
     if (max == 0 || clock_mono_ms() < q->due_ms) {
-        request_wait(q, q->due_ms);
-        return 0;
+        return request_wait(q, q->due_ms) ? 0 : MHD_CONTENT_READER_END_WITH_ERROR;
     }
     q->due_ms = clock_mono_ms() + q->behave.n;
     *out = '.';
@@ -121,8 +120,7 @@ enum MHD_Result request_behave(struct request *q)
         if (resumed || q->behave.n == 0) {
             return fine(q);
         }
-        request_wait(q, clock_mono_ms() + q->behave.n);
-        return MHD_YES;
+        return request_wait(q, clock_mono_ms() + q->behave.n) ? MHD_YES : MHD_NO;
     case BEHAVE_FAIL:
         return q->mark.attempt > q->behave.n ? fine(q) : request_answer(q, 500, "{\"ok\": false}\n", NULL, NULL);
     case BEHAVE_STATUS: {
@@ -140,8 +138,7 @@ enum MHD_Result request_behave(struct request *q)
         if (!is_hanging(q->r)) {
             return fine(q);
         }
-        request_wait(q, INT64_MAX);
-        return MHD_YES;
+        return request_wait(q, INT64_MAX) ? MHD_YES : MHD_NO;
     case BEHAVE_RESET:
         return reset(q);
     case BEHAVE_DRIP:

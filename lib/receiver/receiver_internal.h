@@ -57,8 +57,9 @@ struct receiver {
     bool timer_runs;
 };
 
-/* Suspends the request until due_ms, the client's end or receiver_hang(false) for one that hangs (INT64_MAX). */
-void request_wait(struct request *q, int64_t due_ms);
+/* Suspends the request until due_ms, the client's end or receiver_hang(false) for one that hangs (INT64_MAX).
+ * False: the receiver is being stopped. */
+bool request_wait(struct request *q, int64_t due_ms);
 
 /* Answers q as behave says; the result is libmicrohttpd's. */
 enum MHD_Result request_behave(struct request *q);

@@ -35,16 +35,20 @@ static void unlink_request(struct receiver *r, struct request *q)
     q->waiting = false;
 }
 
-void request_wait(struct request *q, int64_t due_ms)
+bool request_wait(struct request *q, int64_t due_ms)
 {
     struct receiver *r = q->r;
-    MHD_suspend_connection(q->conn);
     (void)pthread_mutex_lock(&r->lock);
-    q->due_ms = due_ms;
-    q->waiting = true;
-    link_request(r, q);
-    (void)pthread_cond_signal(&r->changed);
+    bool may = !r->stopping; /* libmicrohttpd must not be stopped while a connection is suspended */
+    if (may) {
+        MHD_suspend_connection(q->conn);
+        q->due_ms = due_ms;
+        q->waiting = true;
+        link_request(r, q);
+        (void)pthread_cond_signal(&r->changed);
+    }
     (void)pthread_mutex_unlock(&r->lock);
+    return may;
 }
 
 /* Nobody else looks at the socket of a suspended connection. */

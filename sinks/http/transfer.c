@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One transfer: its options, the guard at its socket, what is kept of the answer, and what that means. */
+#include <errno.h>
+#include <openssl/x509_vfy.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "http/engine_internal.h"
+#include "http/retry_after.h"
+
+#define ANSWER_HEADER_BYTES_MAX ((size_t)64 << 10)
+#define CONNECTION_SECONDS_MAX 300L
+#define RETRY_AFTER_CAP_MS (3600 * 1000)
+#define USER_AGENT "sluice/" SLUICE_VERSION
+
+static curl_socket_t on_open_socket(void *opaque, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct http_call *call = opaque;
+    char text[ADDRESS_TEXT_MAX];
+    if (purpose != CURLSOCKTYPE_IPCXN) {
+        return CURL_SOCKET_BAD;
+    }
+    (void)address_text(&address->addr, text);
+    if (!address_allowed(&call->engine->opt.nets, &address->addr)) {
+        call->address_refused = true;
+        (void)snprintf(call->refused, sizeof call->refused, "%s (%s)", text,
+                       address_class_name(address_classify(&address->addr)));
+        return CURL_SOCKET_BAD;
+    }
+    (void)snprintf(call->address, sizeof call->address, "%s", text);
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd < 0) {
+        call->no_descriptors = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+        return CURL_SOCKET_BAD;
+    }
+    return fd;
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *opaque)
+{
+    struct http_call *call = opaque;
+    size_t bytes = size * n;
+    size_t room = HTTP_ENGINE_BODY_KEPT - call->body_n;
+    size_t kept = bytes < room ? bytes : room;
+    if (bytes > call->body_bytes_max - call->body_bytes) {
+        return 0; /* CURLE_WRITE_ERROR, and the connection is closed */
+    }
+    memcpy(call->body + call->body_n, data, kept);
+    call->body_n += kept;
+    call->body[call->body_n] = '\0';
+    call->body_bytes += bytes;
+    return bytes;
+}
+
+static void note_retry_after(struct http_call *call, const char *line, size_t n)
+{
+    static const char name[] = "retry-after:";
+    size_t skip = sizeof name - 1;
+    if (n <= skip || strncasecmp(line, name, skip) != 0) {
+        return;
+    }
+    while (skip < n && (line[skip] == ' ' || line[skip] == '\t')) {
+        skip++;
+    }
+    while (n > skip && (unsigned char)line[n - 1] <= ' ') {
+        n--;
+    }
+    size_t length = n - skip;
+    call->retry_after[0] = '\0';
+    if (length < sizeof call->retry_after) {
+        memcpy(call->retry_after, line + skip, length);
+        call->retry_after[length] = '\0';
+    }
+}
+
+/* Called for each line, the status line and the empty one included; again from the start after a 1xx. */
+static size_t on_header(char *line, size_t size, size_t n, void *opaque)
+{
+    struct http_call *call = opaque;
+    size_t bytes = size * n;
+    call->header_bytes += bytes;
+    if (call->header_bytes > ANSWER_HEADER_BYTES_MAX) {
+        return 0;
+    }
+    if (bytes > 5 && memcmp(line, "HTTP/", 5) == 0 && !call->header_complete) {
+        call->retry_after[0] = '\0';
+    } else if (bytes > 0 && bytes <= 2 && (line[0] == '\r' || line[0] == '\n')) {
+        long status = 0;
+        (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+        call->header_complete = status >= 200;
+    } else if (!call->header_complete) {
+        note_retry_after(call, line, bytes);
+    }
+    return bytes;
+}
+
+static bool is_token(const char *s)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~0123456789";
+    bool ok = *s != '\0';
+    for (; ok && *s != '\0'; s++) {
+        ok = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || strchr(others, *s) != NULL;
+    }
+    return ok;
+}
+
+/* Bytes above 0x7f pass, as in RFC 9110; line ends and other control characters do not. */
+static bool is_value(const char *s)
+{
+    bool ok = strnlen(s, HTTP_ENGINE_HEADER_BYTES_MAX + 1) <= HTTP_ENGINE_HEADER_BYTES_MAX;
+    for (; ok && *s != '\0'; s++) {
+        ok = *s == '\t' || ((unsigned char)*s >= 0x20 && *s != 0x7f);
+    }
+    return ok;
+}
+
+static bool is_ours(const char *name)
+{
+    static const char *const ours[] = {"host", "content-length", "transfer-encoding", "expect", "connection"};
+    bool found = false;
+    for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
+        found = found || strcasecmp(name, ours[i]) == 0;
+    }
+    return found;
+}
+
+static enum rc add_line(struct http_call *call, const char *line, struct err *err)
+{
+    struct curl_slist *longer = curl_slist_append(call->headers, line);
+    if (longer == NULL) {
+        FAIL(err, RC_FATAL, "libcurl is out of memory");
+    }
+    call->headers = longer;
+    return RC_OK;
+}
+
+static enum rc add_headers(struct http_call *call, const struct http_call_spec *spec, struct err *err)
+{
+    bool has_type = false;
+    TRY(add_line(call, "Expect:", err)); /* nothing after the colon: libcurl leaves it out */
+    for (size_t i = 0; i < spec->n_headers; i++) {
+        const struct http_header *h = &spec->headers[i];
+        if (i >= HTTP_ENGINE_HEADERS_MAX || !is_token(h->name) || !is_value(h->value) || is_ours(h->name)) {
+            (void)err_set(err, RC_REJECT, __FILE__, __LINE__, "header \"%.40s\" cannot be sent", h->name);
+            return err_code(err, "header-malformed");
+        }
+        has_type = has_type || strcasecmp(h->name, "content-type") == 0;
+        CLEANUP(freep)
+        char *line = h->value[0] == '\0' ? xasprintf("%s;", h->name) : xasprintf("%s: %s", h->name, h->value);
+        TRY(add_line(call, line, err));
+    }
+    return has_type ? RC_OK : add_line(call, "Content-Type:", err);
+}
+
+/* What is the same for all. 0 = all are set. */
+static CURLcode set_fixed(struct http_call *call)
+{
+    CURL *c = call->easy;
+    const struct http_engine_options *opt = &call->engine->opt;
+    CURLcode failed = CURLE_OK;
+#define SET(option, value) failed = failed != CURLE_OK ? failed : curl_easy_setopt(c, option, value)
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_QUICK_EXIT, 1L); /* a resolver thread that hangs is not waited for */
+    SET(CURLOPT_PROTOCOLS_STR, opt->allow_http ? "https,http" : "https");
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_PROXY, "");
+    SET(CURLOPT_NOPROXY, "*");
+    SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    SET(CURLOPT_SSL_VERIFYPEER, 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_HTTP09_ALLOWED, 0L);
+    SET(CURLOPT_MAXLIFETIME_CONN, CONNECTION_SECONDS_MAX);
+    SET(CURLOPT_TCP_KEEPALIVE, 1L);
+    SET(CURLOPT_USERAGENT, USER_AGENT);
+    SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_POST, 1L);
+    if (call->engine->ca_file != NULL) {
+        SET(CURLOPT_CAINFO, call->engine->ca_file);
+    }
+    return failed;
+}
+
+static CURLcode set_own(struct http_call *call, const struct http_call_spec *spec)
+{
+    CURL *c = call->easy;
+    int64_t connect_ms = call->engine->opt.connect_timeout_ms;
+    CURLcode failed = CURLE_OK;
+    SET(CURLOPT_URL, spec->url);
+    SET(CURLOPT_HTTPHEADER, call->headers);
+    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)spec->body_n);
+    SET(CURLOPT_POSTFIELDS, spec->body_n == 0 ? "" : spec->body);
+    SET(CURLOPT_TIMEOUT_MS, (long)spec->timeout_ms);
+    SET(CURLOPT_CONNECTTIMEOUT_MS,
+        (long)(connect_ms > 0 && connect_ms < spec->timeout_ms ? connect_ms : spec->timeout_ms));
+    SET(CURLOPT_PRIVATE, call);
+    SET(CURLOPT_OPENSOCKETDATA, call);
+    SET(CURLOPT_WRITEDATA, call);
+    SET(CURLOPT_HEADERDATA, call);
+    SET(CURLOPT_ERRORBUFFER, call->curl_error);
+    return failed;
+#undef SET
+}
+
+enum rc transfer_prepare(struct http_call *call, const struct http_call_spec *spec, struct err *err)
+{
+    TRY(add_headers(call, spec, err));
+    struct http_engine *engine = call->engine;
+    CURLcode failed = CURLE_OK;
+    if (engine->pool_n > 0) {
+        call->easy = engine->pool[--engine->pool_n];
+    } else {
+        call->easy = curl_easy_init();
+        failed = call->easy == NULL ? CURLE_FAILED_INIT : set_fixed(call);
+    }
+    failed = failed != CURLE_OK ? failed : set_own(call, spec);
+    if (failed != CURLE_OK) {
+        FAIL(err, RC_FATAL, "libcurl: %s", curl_easy_strerror(failed));
+    }
+    call->body_bytes_max = spec->response_bytes_max;
+    return RC_OK;
+}
+
+static void write_message(const struct http_call *call, CURLcode code, const struct http_result *result, char *message)
+{
+    const char *why = call->curl_error[0] != '\0' ? call->curl_error : curl_easy_strerror(code);
+    message[0] = '\0';
+    if (result->meaning.verdict == HTTP_OK) {
+        return;
+    }
+    if (result->status > 0) {
+        (void)snprintf(message, HTTP_ENGINE_MESSAGE_MAX, "HTTP %d%s%.160s", result->status,
+                       call->body_n > 0 ? ": " : "", call->body);
+    } else if (call->address_refused && result->meaning.verdict == HTTP_REJECT) {
+        (void)snprintf(message, HTTP_ENGINE_MESSAGE_MAX, "the address %s must not be called", call->refused);
+    } else {
+        (void)snprintf(message, HTTP_ENGINE_MESSAGE_MAX, "%.300s", why);
+    }
+    for (char *c = message; *c != '\0'; c++) {
+        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? ' ' : *c;
+    }
+}
+
+void transfer_result(const struct http_call *call, CURLcode code, char *message, struct http_result *out)
+{
+    long status = 0;
+    long verified = X509_V_OK;
+    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    (void)curl_easy_getinfo(call->easy, CURLINFO_SSL_VERIFYRESULT, &verified);
+    const char *peer = NULL; /* of a connection used again: no socket was opened for this call */
+    (void)curl_easy_getinfo(call->easy, CURLINFO_PRIMARY_IP, &peer);
+    int64_t cap_ms =
+        call->engine->opt.retry_after_cap_ms > 0 ? call->engine->opt.retry_after_cap_ms : RETRY_AFTER_CAP_MS;
+    const struct http_facts facts = {
+        .curl_code = (int)code,
+        .status = call->header_complete ? (int)status : 0,
+        .address_refused = call->address_refused,
+        .no_descriptors = call->no_descriptors,
+        .certificate_ok = verified == X509_V_OK,
+    };
+    *out = (struct http_result){
+        .meaning = http_meaning_of(&facts),
+        .status = facts.status,
+        .retry_after_ms =
+            call->retry_after[0] == '\0' ? -1 : retry_after_ms(call->retry_after, clock_utc_ms() / 1000, cap_ms),
+        .duration_ms = clock_mono_ms() - call->began_ms,
+        .body = call->body,
+        .body_n = call->body_n,
+        .body_cut = facts.status > 0 && code != CURLE_OK,
+        .message = message,
+        .address = call->address[0] == '\0' && peer != NULL ? peer : call->address,
+    };
+    write_message(call, code, out, message);
+}
