@@ -103,8 +103,11 @@ sink_up s1
 lag() { t_db "SELECT count(*) FROM cs_platform_event_outbox WHERE status = 'pending'"; }
 wait_until 60 '(($(attempts) >= wanted)) && [[ $(lag) == 0 ]]'
 # All of the topic is done: the last marker is stepped over too.
-ends() { kcat -L -J -b "$KAFKA_BROKERS" >/dev/null && kcat -Q -b "$KAFKA_BROKERS" $(for p in 0 1 2 3 4 5; do
-    printf -- '-t %scallback.outcomes:%s:-1 ' "$SLUICE_TOPIC_PREFIX" $p; done) | sort | sed 's/.*offset //'; }
+partitions=()
+for p in 0 1 2 3 4 5; do
+    partitions+=(-t "${SLUICE_TOPIC_PREFIX}callback.outcomes:$p:-1")
+done
+ends() { kcat -Q -b "$KAFKA_BROKERS" "${partitions[@]}" | sort | sed 's/.*offset //'; }
 positions() { t_db "SELECT next_offset FROM sluice_positions ORDER BY topic, partition"; }
 wait_until 30 '[[ "$(positions)" == "$(ends)" ]]'
 t_ok "positions are at the ends of the partitions"

@@ -14,7 +14,7 @@
 t_begin "a malformed outcome is a dead letter"
 export SLUICE_SINK_SESSION_TIMEOUT_MS=1500
 id=$(outcome_row)
-printf '\000\001\377\n\r\t"\\' >"$T_DIR/bytes" </dev/null
+printf '\000\001\377\n\r\t"\134x' >"$T_DIR/bytes"
 outcome_json "$id" 1 retry good | "$SLUICE_BIN" encode --raw callback_outcome >"$T_DIR/framed"
 head -c 20 "$T_DIR/framed" >"$T_DIR/cut"
 
