@@ -269,7 +269,9 @@ enum rc producer_abort(struct producer *p, struct err *err)
 
 enum rc producer_flush(struct producer *p, struct err *err)
 {
-    while (rd_kafka_flush(p->rk, p->slice_ms) == RD_KAFKA_RESP_ERR__TIMED_OUT) {
+    /* What waits in a dead producer waits for its time-out; the next call tells that it is dead. */
+    while (rd_kafka_flush(p->rk, p->slice_ms) == RD_KAFKA_RESP_ERR__TIMED_OUT &&
+           rd_kafka_fatal_error(p->rk, NULL, 0) == RD_KAFKA_RESP_ERR_NO_ERROR) {
         if (p->idle != NULL) {
             TRY(p->idle(p->opaque, err));
         }

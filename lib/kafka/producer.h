@@ -69,7 +69,10 @@ enum rc producer_create(const struct config *cfg, const struct producer_options 
 /* Does not wait; an open transaction stays for the broker's time-out or the next init. Accepts NULL. */
 void producer_destroy(struct producer *p);
 
-/* Milliseconds between calls of idle in the calls below; PRODUCER_SLICE_MS at the start. */
+/*
+ * Milliseconds between calls of idle while producer_commit and producer_flush wait for records to be acknowledged;
+ * PRODUCER_SLICE_MS at the start. All other waits keep that one.
+ */
 void producer_set_slice(struct producer *p, int slice_ms);
 
 /* init_transactions: fences the predecessor and ends what it left open. Once per producer. Waits for a broker that is
