@@ -33,4 +33,6 @@ int cmd_tail(const struct cli *cli);   /* tail.c; TOPIC, --from, --until, --part
 int cmd_encode(const struct cli *cli); /* codec.c; SCHEMA, JSON lines on stdin */
 int cmd_decode(const struct cli *cli); /* codec.c; framed values on stdin */
 
+int cmd_bench_relay(const struct cli *cli); /* bench.c */
+
 #endif
