@@ -22,7 +22,7 @@ static void setup(void)
 {
     stack_open(&st);
     topic = stack_topic(&st, "positions", 1, NULL);
-    p = stack_producer(&st, "a");
+    p = stack_producer(&st, "a", NULL, NULL);
 }
 
 static void teardown(void)
@@ -168,7 +168,7 @@ static void *abort_later(void *arg)
 
 Test(position_read, an_open_transaction_of_another_lane_delays_and_does_not_hide)
 {
-    struct other_lane o = {.p = stack_producer(&st, "b")};
+    struct other_lane o = {.p = stack_producer(&st, "b", NULL, NULL)};
     char *text CLEANUP(freep) = value(99);
 
     write_seq("callback", 1, 1, true);
@@ -192,7 +192,7 @@ static enum rc give_up(void *opaque, struct err *e)
 
 Test(position_read, it_ends_when_the_owner_is_no_owner_any_more)
 {
-    struct producer *other = stack_producer(&st, "b");
+    struct producer *other = stack_producer(&st, "b", NULL, NULL);
     char *text CLEANUP(freep) = value(1);
 
     OK(producer_begin(other, &err));

@@ -311,6 +311,14 @@ void stack_topic_set(const struct stack *st, const char *topic, const char *key,
     rd_kafka_event_destroy(admin_result(q));
     rd_kafka_ConfigResource_destroy(set);
     rd_kafka_queue_destroy(q);
+    for (int i = 0; i < 100; i++) { /* until the next reader sees it */
+        char *now CLEANUP(freep) = stack_topic_config(st, topic, key);
+        if (strcmp(now, value) == 0) {
+            return;
+        }
+        clock_sleep_ms(20);
+    }
+    cr_assert_fail("topic %s does not take %s", topic, key);
 }
 
 static rd_kafka_t *open_consumer(const struct stack *st, const char *isolation)
@@ -380,10 +388,15 @@ void stack_delete_records(const struct stack *st, const char *topic, int32_t par
     rd_kafka_queue_destroy(q);
 }
 
-struct producer *stack_producer(const struct stack *st, const char *transactional_id)
+struct producer *stack_producer(const struct stack *st, const char *transactional_id, producer_refused_fn refused,
+                                void *opaque)
 {
     char *id CLEANUP(freep) = xasprintf("%s%s", st->prefix, transactional_id);
-    struct producer_options opt = {.client = "sluice-test", .transactional_id = id, .transaction_timeout_ms = 15000};
+    struct producer_options opt = {.client = "sluice-test",
+                                   .transactional_id = id,
+                                   .transaction_timeout_ms = 15000,
+                                   .refused = refused,
+                                   .opaque = opaque};
     struct producer *p = NULL;
     struct err err = {0};
 
