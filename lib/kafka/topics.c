@@ -234,10 +234,26 @@ static enum rc create_missing(rd_kafka_t *rk, const struct topic_want *wants, co
     return rc;
 }
 
+struct alteration {
+    const struct topic_want *want;
+    rd_kafka_ConfigResource_t *next;
+};
+
+/* librdkafka appends a key that is set twice, and the broker refuses the whole then. */
+static bool is_wanted(const struct topic_want *want, const char *key)
+{
+    for (size_t i = 0; i < want->n_configs; i++) {
+        if (strcmp(want->configs[i].key, key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What an operator set on the topic and we do not declare is kept. */
 static enum rc keep_others(const rd_kafka_ConfigResource_t *res, void *opaque, struct err *err)
 {
-    rd_kafka_ConfigResource_t *next = opaque;
+    const struct alteration *a = opaque;
     size_t n = 0;
     const rd_kafka_ConfigEntry_t **list = rd_kafka_ConfigResource_configs(res, &n);
 
@@ -247,8 +263,8 @@ static enum rc keep_others(const rd_kafka_ConfigResource_t *res, void *opaque, s
     }
     for (size_t i = 0; i < n; i++) {
         if (rd_kafka_ConfigEntry_source(list[i]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG &&
-            rd_kafka_ConfigEntry_value(list[i]) != NULL) {
-            rd_kafka_ConfigResource_set_config(next, rd_kafka_ConfigEntry_name(list[i]),
+            rd_kafka_ConfigEntry_value(list[i]) != NULL && !is_wanted(a->want, rd_kafka_ConfigEntry_name(list[i]))) {
+            rd_kafka_ConfigResource_set_config(a->next, rd_kafka_ConfigEntry_name(list[i]),
                                                rd_kafka_ConfigEntry_value(list[i]));
         }
     }
@@ -273,7 +289,8 @@ static enum rc alter_one(rd_kafka_t *rk, const struct topic_want *want, struct e
 {
     rd_kafka_ConfigResource_t *res = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, want->name);
     rd_kafka_ConfigResource_t *ask = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, want->name);
-    enum rc rc = describe(rk, &ask, 1, keep_others, res, err);
+    struct alteration a = {.want = want, .next = res};
+    enum rc rc = describe(rk, &ask, 1, keep_others, &a, err);
 
     if (rc == RC_OK) {
         rd_kafka_queue_t *q = rd_kafka_queue_new(rk);

@@ -300,7 +300,8 @@ void stack_topic_set(const struct stack *st, const char *topic, const char *key,
     rd_kafka_event_t *ev = describe(rk, q, topic, &list, &n);
 
     for (size_t i = 0; i < n; i++) { /* AlterConfigs replaces the whole set */
-        if (rd_kafka_ConfigEntry_source(list[i]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG) {
+        if (rd_kafka_ConfigEntry_source(list[i]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG &&
+            strcmp(rd_kafka_ConfigEntry_name(list[i]), key) != 0) {
             rd_kafka_ConfigResource_set_config(set, rd_kafka_ConfigEntry_name(list[i]),
                                                rd_kafka_ConfigEntry_value(list[i]));
         }
