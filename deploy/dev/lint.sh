@@ -72,7 +72,7 @@ lint_cppcheck() {
         --enable=warning,portability,performance --inline-suppr --error-exitcode=1 --library=posix \
         --suppress=missingIncludeSystem --suppress=unknownMacro --suppress=normalCheckLevelMaxBranches \
         --suppress=readdirCalled --suppress=resourceLeak --suppress=memleak \
-        --suppress=uninitvar:*/lib/avro/set.c --suppress=uninitvar:*/lib/avro/shape.c
+        '--suppress=uninitvar:*/lib/avro/set.c' '--suppress=uninitvar:*/lib/avro/shape.c'
 }
 
 # Prints the lines between the marks <!-- topology --> and <!-- /topology --> of a file, without the code fence.
