@@ -54,7 +54,9 @@ static enum rc produce(struct bench *b, struct producer *p, const struct bench_s
         }
         TRY(producer_commit(p, err));
         TRY(on_idle(&(int64_t){clock_mono_ms() + STEP_TIMEOUT_MS}, err)); /* Ctrl-C */
-        bench_progress(b, "limit: bare producer", done, n);
+        if (n > WARM_UP_RECORDS) {
+            bench_progress(b, "limit: bare producer", done, n);
+        }
     }
     return RC_OK;
 }
