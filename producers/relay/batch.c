@@ -223,12 +223,12 @@ static void add_oversize(struct batch *b, struct row *r, const struct row_cells 
 {
     char why[160];
 
-    snprintf(why, sizeof(why), "row of %" PRId64 " bytes; expected at most %" PRId64 " (relay.record.bytes.max)", full,
-             b->limits.record_bytes_max);
+    snprintf(why, sizeof(why), "record of %" PRId64 " bytes; expected at most %" PRId64 " (relay.record.bytes.max)",
+             full, b->limits.record_bytes_max);
     mark_dead(b, r, "too-large", why);
-    if (cells->sha256.text != NULL) {
+    if (cells->sha256.text != NULL && cells->payload_bytes > (int64_t)DEAD_VALUE_BYTES) {
         r->sha256 = arena_strndup(&b->arena, cells->sha256.text, cells->sha256.len);
-        r->full_len = full;
+        r->full_len = cells->payload_bytes;
     }
 }
 
@@ -302,6 +302,13 @@ enum rc batch_check_topics(struct batch *b, struct producer *p, struct err *err)
         int partitions = 0;
         char why[320];
         if (b->rows[i].dead != NULL) {
+            continue;
+        }
+        const char *name = b->rows[i].topic + strlen(b->prefix);
+        if (strncmp(name, "sluice.", 7) == 0 || strncmp(name, "__", 2) == 0) {
+            snprintf(why, sizeof(why), "column %s: topic \"%s\" holds state and takes no rows",
+                     b->src->columns[b->src->topic_column].name, b->rows[i].topic);
+            batch_kill(b, i, "forbidden-topic", why);
             continue;
         }
         TRY(producer_topic_partitions(p, b->rows[i].topic, &partitions, err));

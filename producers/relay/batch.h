@@ -20,7 +20,8 @@
 #define OUTCOME_SHARED_MAX 8
 
 struct dead {
-    const char *class;   /* low cardinality: too-large, unknown-topic, invalid-value, invalid-key, refused */
+    const char
+        *class; /* low cardinality: too-large, unknown-topic, forbidden-topic, invalid-value, invalid-key, refused */
     const char *message; /* arena */
 };
 

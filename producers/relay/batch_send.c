@@ -10,6 +10,7 @@
 #include "kafka/rc.h"
 #include "relay/batch_internal.h"
 
+#define DEAD_HEADER_BYTES 4096
 #define HEADERS_MAX (32 + SOURCE_HEADERS_MAX)
 
 /* Headers of one record; values of numbers live in `numbers`. */
@@ -43,7 +44,8 @@ static void add_event(struct headers *h, const struct batch *b, const struct row
     add(h, "ce_time", h->time);
     add(h, "content-type", !b->json && r->framed ? "application/avro" : "application/json");
     for (int i = 0; i < b->src->n_headers; i++) {
-        if (r->headers[i] != NULL) {
+        /* A header of many kilobytes may be why the row is dead; the dead letter must fit. */
+        if (r->headers[i] != NULL && (r->dead == NULL || strlen(r->headers[i]) <= DEAD_HEADER_BYTES)) {
             add(h, b->src->headers[i].name, r->headers[i]);
         }
     }

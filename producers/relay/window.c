@@ -45,16 +45,32 @@ static void add_columns(struct buf *b, const struct source *src, PGconn *conn)
     }
 }
 
+/* How often the text of a column travels in its record: in the value, and again as key or header. */
+static int copies(const struct source *src, int column)
+{
+    int n = 1 + (column == src->id ? 2 : 0) + (column == src->type ? 1 : 0);
+
+    for (int i = 0; i < src->n_keys; i++) {
+        n += column == src->key[i] ? 1 : 0;
+    }
+    for (int i = 0; i < src->n_headers; i++) {
+        n += column == src->headers[i].column ? 1 : 0;
+    }
+    return n;
+}
+
 /*
- * Wraps the row source `from` (columns q, c0..cn): adds the length of the whole row and cuts what is too long. OFFSET 0
- * keeps the casts from being evaluated once more for each use; ORDER BY at each level lets the order of the index
- * through.
+ * Wraps the row source `from` (columns q, c0..cn): adds the length of the whole record and cuts what is too long.
+ * OFFSET 0 keeps the casts from being evaluated once more for each use; ORDER BY at each level lets the order of the
+ * index through.
  */
 static void add_row_select(struct buf *b, const struct source *src, int64_t row_bytes_max, const char *from)
 {
     buf_puts(b, "SELECT q, len");
-    buf_printf(b, ", CASE WHEN len > %" PRId64 " THEN encode(sha256(convert_to(c%d, 'UTF8')), 'hex') END",
-               row_bytes_max, src->payload);
+    buf_printf(b,
+               ", CASE WHEN len > %" PRId64 " THEN encode(sha256(convert_to(c%d, 'UTF8')), 'hex') END"
+               ", octet_length(c%d)::bigint",
+               row_bytes_max, src->payload, src->payload);
     for (int i = 0; i < src->n_columns; i++) {
         if (src->columns[i].micros) {
             buf_printf(b, ", c%d", i);
@@ -66,7 +82,7 @@ static void add_row_select(struct buf *b, const struct source *src, int64_t row_
     buf_puts(b, " FROM (SELECT *, 0::bigint");
     for (int i = 0; i < src->n_columns; i++) {
         if (!src->columns[i].micros) {
-            buf_printf(b, " + coalesce(octet_length(c%d), 0)", i);
+            buf_printf(b, " + coalesce(octet_length(c%d), 0) * %d::bigint", i, copies(src, i));
         }
     }
     buf_printf(b, " AS len FROM (%s) a ORDER BY q OFFSET 0) r ORDER BY q", from);
@@ -217,6 +233,8 @@ enum rc window_scan_start(struct window_scan *scan, PGconn *conn, const struct w
     return RC_OK;
 }
 
+enum { ROW_CELLS = 4 }; /* before those of the columns */
+
 /* A cursor over COPY's binary format. PostgreSQL: COPY, "Binary Format". */
 struct bytes {
     const unsigned char *at, *end;
@@ -287,10 +305,12 @@ static bool get_row(struct window_scan *scan, struct bytes *b, struct row_cells 
 {
     struct cell seq;
     struct cell bytes;
+    struct cell payload;
 
-    if (!get_cell(b, &seq) || !get_cell(b, &bytes) || !get_cell(b, &row->sha256)) {
+    if (!get_cell(b, &seq) || !get_cell(b, &bytes) || !get_cell(b, &row->sha256) || !get_cell(b, &payload)) {
         return false;
     }
+    row->payload_bytes = cell_int64(&payload, 0);
     row->seq = cell_int64(&seq, 0);
     row->bytes = cell_int64(&bytes, 0);
     for (int i = 0; i < scan->n_columns; i++) {
@@ -314,9 +334,9 @@ static enum rc take_message(struct window_scan *scan, struct bytes b, window_row
     }
     while (b.at < b.end && !scan->stopped) {
         int64_t fields = 0;
-        if (!get_int(&b, 2, &fields) || (fields != -1 && fields != scan->n_columns + 3)) {
+        if (!get_int(&b, 2, &fields) || (fields != -1 && fields != scan->n_columns + ROW_CELLS)) {
             FAIL(err, RC_FATAL, "PostgreSQL: COPY sent a row of %d fields; expected %d", (int)fields,
-                 scan->n_columns + 3);
+                 scan->n_columns + ROW_CELLS);
         }
         if (fields == -1) {
             break;
