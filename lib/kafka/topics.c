@@ -32,14 +32,14 @@ static const struct rd_kafka_metadata_topic *find_topic(const struct rd_kafka_me
     return NULL;
 }
 
-static enum rc compare_partitions(rd_kafka_t *rk, const struct topic_want *wants, size_t n, struct topic_diff *diffs,
-                                  struct err *err)
+static enum rc compare_partitions(rd_kafka_t *rk, const char *brokers, const struct topic_want *wants, size_t n,
+                                  struct topic_diff *diffs, struct err *err)
 {
     const struct rd_kafka_metadata *md = NULL;
     rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 1, NULL, &md, METADATA_TIMEOUT_MS);
 
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        kafka_fail(err, code, NULL, "no Kafka broker answers");
+        kafka_fail(err, code, NULL, "no answer from Kafka at %s", brokers);
         err->rc = RC_RETRY;
         return RC_RETRY;
     }
@@ -169,7 +169,7 @@ enum rc topics_compare(const struct config *cfg, const struct topic_want *wants,
     rd_kafka_t *rk CLEANUP(kafka_destroyp) = NULL;
 
     TRY(open_client(cfg, &rk, err));
-    TRY(compare_partitions(rk, wants, n, diffs, err));
+    TRY(compare_partitions(rk, config_str(cfg, "kafka.brokers"), wants, n, diffs, err));
     return compare_configs(rk, wants, n, diffs, err);
 }
 
