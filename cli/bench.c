@@ -79,7 +79,7 @@ static enum rc prepare(struct bench *b, int64_t *from, struct err *err)
                                    .schema = config_str(b->cli->cfg, "database.schema"),
                                    .statement_timeout_ms = STATEMENT_TIMEOUT_MS};
     TRY(pg_open(config_str(b->cli->cfg, "database.url"), &opt, &b->conn, err));
-    TRY(bench_refuse_full(b, err));
+    TRY(bench_refuse(b, err));
     b->topic = kafka_topic_name(b->cli->cfg, BENCH_TOPIC);
     b->raw_topic = kafka_topic_name(b->cli->cfg, BENCH_RAW_TOPIC);
     TRY(bench_ends(b, b->topic, from, &b->partitions, err));

@@ -95,7 +95,7 @@ bool bench_interrupted(void); /* Thread: any */
 void bench_progress(struct bench *b, const char *what, int64_t done, int64_t total);
 
 /* --- bench_fill.c */
-enum rc bench_refuse_full(const struct bench *b, struct err *err) MUST_USE; /* REJECT unless empty or --yes */
+enum rc bench_refuse(const struct bench *b, struct err *err) MUST_USE; /* REJECT: rows (unless --yes), a relay */
 enum rc bench_fill(struct bench *b, int64_t *out_last_seq, struct err *err) MUST_USE;
 enum rc bench_clean(const struct bench *b, struct err *err) MUST_USE; /* our rows only */
 

@@ -17,10 +17,15 @@ static const char FILL[] = "INSERT INTO " BENCH_TABLE " (platform, event_type, p
                            "    FROM generate_series(1, ($3::int + 31) / 32) k), $3::int - 11))"
                            " FROM generate_series($1::bigint, $2::bigint) i";
 
-enum rc bench_refuse_full(const struct bench *b, struct err *err)
+enum rc bench_refuse(const struct bench *b, struct err *err)
 {
+    static const char LOOK[] = "SELECT EXISTS (SELECT 1 FROM " BENCH_TABLE "), EXISTS (SELECT 1 FROM pg_stat_activity"
+                               " WHERE datname = current_database() AND application_name LIKE 'sluice relay%')";
     CLEANUP(pg_clearp) PGresult *res = NULL;
-    TRY(pg_exec(b->conn, "SELECT EXISTS (SELECT 1 FROM " BENCH_TABLE ")", &res, err));
+    TRY(pg_exec(b->conn, LOOK, &res, err));
+    if (pg_text(res, 0, 1)[0] == 't') {
+        FAIL(err, RC_REJECT, "a relay runs on this database; stop it first, the bench starts its own");
+    }
     if (pg_text(res, 0, 0)[0] == 't' && !b->cli->yes) {
         FAIL(err, RC_REJECT,
              "table " BENCH_TABLE " is not empty; the bench inserts %" PRId64
