@@ -18,6 +18,10 @@
 static rd_kafka_t *producer;
 static char *brokers_flag;
 
+/* librdkafka's RD_KAFKA_V_ macros are statement expressions and casts of their own. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
+#pragma GCC diagnostic ignored "-Wcast-qual"
 static void produce(int32_t partition, const char *key, const char *value, size_t n, rd_kafka_headers_t *headers)
 {
     rd_kafka_resp_err_t code = rd_kafka_producev(
@@ -26,6 +30,7 @@ static void produce(int32_t partition, const char *key, const char *value, size_
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
     cr_assert_eq(code, RD_KAFKA_RESP_ERR_NO_ERROR, "%s", rd_kafka_err2str(code));
 }
+#pragma GCC diagnostic pop
 
 static void start_cluster(void)
 {
