@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "relay/lane.h"
+#include "schemas/avro_set.h"
 #include "schemas/embedded.h"
 
 #define SOURCES_FILE_MAX (1u << 20)
@@ -159,18 +160,6 @@ enum rc relay_load_sources(const struct config *cfg, struct sources **out_source
     return rc;
 }
 
-static enum rc load_schemas(struct avro_set **out_set, struct err *err)
-{
-    const struct embedded *ids = embedded_find(SCHEMAS_JSON, SCHEMAS_JSON_n, "ids.json");
-    struct avro_file *files CLEANUP(freep) = xcalloc(SCHEMAS_AVRO_n, sizeof(*files));
-
-    for (size_t i = 0; i < SCHEMAS_AVRO_n; i++) {
-        files[i] = (struct avro_file){
-            .name = SCHEMAS_AVRO[i].name, .text = SCHEMAS_AVRO[i].text, .size = SCHEMAS_AVRO[i].size};
-    }
-    return avro_set_create(files, SCHEMAS_AVRO_n, ids->text, ids->size, out_set, err);
-}
-
 static enum rc run_lanes(struct role_ctx *ctx, const struct sources *sources, const struct avro_set *set,
                          struct err *err)
 {
@@ -200,7 +189,7 @@ static enum rc relay_run(struct role_ctx *ctx, struct err *err)
     struct avro_set *set CLEANUP(avro_set_freep) = NULL;
 
     TRY(relay_load_sources(role_config(ctx), &sources, err));
-    TRY(load_schemas(&set, err));
+    TRY(schemas_avro_set(&set, err));
     return run_lanes(ctx, sources, set, err);
 }
 
