@@ -125,7 +125,7 @@ stop_role r1
 start_role r2 relay KAFKA_BROKERS=127.0.0.1:1
 http=''
 wait_until 10 'http=$(grep -oE "http=[0-9.:]+" "$(proc_log r2)" | cut -d= -f2)'
-wait_until 20 'curl -s "http://$http/readyz" | grep -qiE "source (callback|payment).*(Kafka|broker)"'
+wait_until 20 'curl -s "http://$http/readyz" | grep -iE "source (callback|payment).*(Kafka|broker)" >/dev/null'
 t_eq "not ready" 503 "$(curl -s -o /dev/null -w '%{http_code}' "http://$http/readyz")"
 t_eq "alive" 200 "$(curl -s -o /dev/null -w '%{http_code}' "http://$http/livez")"
 curl -s "http://$http/readyz" >>"$T_DIR/outputs"
