@@ -35,7 +35,7 @@ enum rc lane_idle(void *lane, struct err *err)
     if (role_stopping(l->ctx)) {
         if (l->stop_seen_ms == 0) {
             l->stop_seen_ms = now;
-        } else if (now - l->stop_seen_ms > DRAIN_MS) {
+        } else if (now - l->stop_seen_ms > (l->following ? DRAIN_MS : 0)) {
             FAIL(err, RC_FENCED, "stopping: the Kafka transaction did not end within %d ms", DRAIN_MS);
         }
     }

@@ -44,6 +44,7 @@ struct lane {
     int64_t swept_ms;
     int64_t copied_ms; /* last copy of the position to PostgreSQL */
     bool copy_due;
+    bool following;       /* past the take-over: a transaction may be open and worth waiting for */
     int64_t stop_seen_ms; /* when stopping was first noticed, 0 = not yet */
 };
 
