@@ -21,6 +21,10 @@ static enum log_level level_of(int syslog_level)
 
 static void on_log(const rd_kafka_t *rk, int level, const char *fac, const char *text)
 {
+    /* A new cluster answers so until its transaction log is loaded; the library asks again. */
+    if (strcmp(fac, "GETPID") == 0 && strstr(text, "retrying") != NULL) {
+        level = 7;
+    }
     log_write(level_of(level), "kafka", fac, KV_S("client", rk != NULL ? rd_kafka_name(rk) : ""), KV_S("text", text),
               KV_END);
 }

@@ -7,11 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "kafka/conf.h"
 #include "kafka/rc.h"
 
 #define ADMIN_TIMEOUT_MS 15000
+#define LEADER_LOOKS 50
+#define LEADER_PAUSE_MS 100
 #define METADATA_TIMEOUT_MS 5000
 
 static enum rc open_client(const struct config *cfg, rd_kafka_t **out_rk, struct err *err)
@@ -250,6 +253,30 @@ static bool is_wanted(const struct topic_want *want, const char *key)
     return false;
 }
 
+/* A new topic has no leaders for a moment; whoever comes next should find them. */
+static void wait_for_leaders(rd_kafka_t *rk, const struct topic_want *wants, size_t n)
+{
+    for (int i = 0; i < LEADER_LOOKS; i++) {
+        const struct rd_kafka_metadata *md = NULL;
+        bool all = true;
+        if (rd_kafka_metadata(rk, 1, NULL, &md, METADATA_TIMEOUT_MS) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return;
+        }
+        for (size_t t = 0; t < n; t++) {
+            const struct rd_kafka_metadata_topic *topic = find_topic(md, wants[t].name);
+            for (int p = 0; topic != NULL && p < topic->partition_cnt; p++) {
+                all = all && topic->partitions[p].leader >= 0 && topic->partitions[p].err == RD_KAFKA_RESP_ERR_NO_ERROR;
+            }
+            all = all && topic != NULL;
+        }
+        rd_kafka_metadata_destroy(md);
+        if (all) {
+            return;
+        }
+        clock_sleep_ms(LEADER_PAUSE_MS);
+    }
+}
+
 /* What an operator set on the topic and we do not declare is kept. */
 static enum rc keep_others(const rd_kafka_ConfigResource_t *res, void *opaque, struct err *err)
 {
@@ -318,6 +345,9 @@ enum rc topics_apply(const struct config *cfg, const struct topic_want *wants, c
     *out_changed = 0;
     TRY(open_client(cfg, &rk, err));
     TRY(create_missing(rk, wants, diffs, n, out_changed, err));
+    if (*out_changed > 0) {
+        wait_for_leaders(rk, wants, n);
+    }
     for (size_t i = 0; i < n; i++) {
         if (diffs[i].state == TOPIC_DIFFERS) {
             TRY(alter_one(rk, &wants[i], err));

@@ -134,7 +134,7 @@ static enum rc copy_position(struct lane *l, struct err *err)
     if (!copy_is_due(l)) {
         return RC_OK;
     }
-    TRY(position_copy(l->conn, &l->pos, l->src->name, l->src->table, role_instance(l->ctx), err));
+    TRY(position_copy(l->conn, &l->pos, config_str(l->cfg, "topic.prefix"), l->src, role_instance(l->ctx), err));
     l->copied_ms = clock_mono_ms();
     l->copy_due = false;
     return RC_OK;

@@ -25,17 +25,17 @@ struct reader {
 };
 
 /*
- * The end is asked for with read_uncommitted: with read_committed it would be the last stable offset, which an open
- * transaction of another lane holds back.
+ * The end as isolation sees it: the high watermark for read_uncommitted; the last stable offset, which an open
+ * transaction holds back, for read_committed.
  */
-static enum rc watermarks(const struct config *cfg, const char *topic, int32_t partition, int64_t *low, int64_t *high,
-                          struct err *err)
+static enum rc watermarks(const struct config *cfg, const char *topic, int32_t partition, const char *isolation,
+                          int64_t *low, int64_t *high, struct err *err)
 {
     rd_kafka_conf_t *conf = NULL;
     rd_kafka_t *rk CLEANUP(kafka_destroyp) = NULL;
 
     TRY(kafka_conf_create(cfg, "sluice-relay-watermark", &conf, err));
-    if (kafka_conf_set(conf, "isolation.level", "read_uncommitted", err) != RC_OK) {
+    if (kafka_conf_set(conf, "isolation.level", isolation, err) != RC_OK) {
         rd_kafka_conf_destroy(conf);
         return RC_FATAL;
     }
@@ -131,7 +131,8 @@ static enum rc read_range(struct reader *r, int64_t from, int64_t high, struct e
 }
 
 enum rc position_read(const struct config *cfg, const char *topic, int32_t partition, const char *source,
-                      producer_idle_fn idle, void *opaque, struct position *out, bool *out_found, struct err *err)
+                      enum position_when when, producer_idle_fn idle, void *opaque, struct position *out,
+                      bool *out_found, struct err *err)
 {
     rd_kafka_t *rk CLEANUP(kafka_destroyp) = NULL;
     int64_t low = 0;
@@ -139,7 +140,8 @@ enum rc position_read(const struct config *cfg, const char *topic, int32_t parti
     struct reader r = {
         .topic = topic, .partition = partition, .source = source, .idle = idle, .opaque = opaque, .out = out};
 
-    TRY(watermarks(cfg, topic, partition, &low, &high, err));
+    TRY(watermarks(cfg, topic, partition, when == POSITION_FENCED ? "read_uncommitted" : "read_committed", &low, &high,
+                   err));
     *out_found = false;
     if (low >= high) {
         return RC_OK; /* never written, or compacted to nothing */

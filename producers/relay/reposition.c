@@ -69,10 +69,10 @@ static enum rc desk_open(struct desk *d, struct err *err)
 static enum rc read_copy(struct desk *d, struct position_report *out, struct err *err)
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
-    const char *params[] = {d->src->name};
+    const char *params[] = {d->src->name, config_str(d->cfg, "topic.prefix")};
 
-    TRY(pg_query(d->conn, "SELECT published, owner FROM sluice_relay_positions WHERE source = $1", 1, params, &res,
-                 err));
+    TRY(pg_query(d->conn, "SELECT published, owner FROM sluice_relay_positions WHERE source = $1 AND topic_prefix = $2",
+                 2, params, &res, err));
     out->copied = PQntuples(res) > 0 ? pg_int(res, 0, 0, 0) : -1;
     snprintf(out->owner, sizeof(out->owner), "%s", PQntuples(res) > 0 ? pg_text(res, 0, 1) : "");
     return RC_OK;
@@ -85,9 +85,10 @@ static enum rc show(struct desk *d, struct position_report *out, struct err *err
     TRY(desk_open(d, err));
     TRY(db_identity_read(d->conn, &out->db, err));
     TRY(read_copy(d, out, err));
-    TRY(position_read(d->cfg, d->topic, d->partition, d->src->name, count_idle, d, &out->kafka, &out->found, err));
+    TRY(position_read(d->cfg, d->topic, d->partition, d->src->name, POSITION_GLANCE, count_idle, d, &out->kafka,
+                      &out->found, err));
     if (!out->found) {
-        snprintf(out->state, sizeof(out->state), "%s", out->copied < 0 ? "" : "state position_lost");
+        snprintf(out->state, sizeof(out->state), "%s", out->copied <= 0 ? "" : "state position_lost");
     } else if (position_guard(&out->kafka, &out->db, d->conn, d->src->name, &why) != RC_OK) {
         snprintf(out->state, sizeof(out->state), "%s", why.text);
     }
@@ -118,6 +119,34 @@ static enum rc take_lock(struct desk *d, struct err *err)
         FAIL(err, RC_FENCED, "source %s is owned by a running relay; stop every relay first", d->src->name);
     }
     return RC_OK;
+}
+
+/*
+ * Rows that came with a dump carry transaction ids of another cluster: they would show up whenever this one gets there.
+ * They are stamped with an id of this database; the order of queue_seq stays.
+ */
+static enum rc adopt_foreign_rows(struct desk *d, enum reposition_to to, struct err *err)
+{
+    PGresult *res CLEANUP(pg_clearp) = NULL;
+    char *table CLEANUP(freep) = pg_quote_ident(d->conn, d->src->table);
+    char *count CLEANUP(freep) =
+        xasprintf("SELECT count(*) FROM %s WHERE queue_txid >= pg_snapshot_xmax(pg_current_snapshot())", table);
+    char *stamp CLEANUP(freep) = xasprintf("UPDATE %s SET queue_txid = pg_current_xact_id()"
+                                           " WHERE queue_txid >= pg_snapshot_xmax(pg_current_snapshot())",
+                                           table);
+
+    TRY(pg_exec(d->conn, count, &res, err));
+    if (pg_int(res, 0, 0, 0) == 0) {
+        return RC_OK;
+    }
+    if (to != REPOSITION_START && to != REPOSITION_NOW) {
+        FAIL(err, RC_REJECT,
+             "%s rows of %s carry transaction ids this database has not begun, as after a restore from a dump: no "
+             "snapshot "
+             "can tell which of them are published; expected start or now",
+             pg_text(res, 0, 0), d->src->table);
+    }
+    return pg_exec(d->conn, stamp, NULL, err);
 }
 
 /* The snapshot that shall count as published. */
@@ -182,11 +211,12 @@ static enum rc set(struct desk *d, enum reposition_to to, const char *snapshot, 
     TRY(desk_open(d, err));
     TRY(take_lock(d, err));
     TRY(producer_init(d->producer, err));
-    TRY(position_read(d->cfg, d->topic, d->partition, d->src->name, count_idle, d, pos, &found, err));
+    TRY(position_read(d->cfg, d->topic, d->partition, d->src->name, POSITION_FENCED, count_idle, d, pos, &found, err));
+    TRY(adopt_foreign_rows(d, to, err));
     TRY(choose(d, to, snapshot, pos, found, err));
     TRY(db_identity_read(d->conn, &pos->db, err));
     TRY(write_position(d, pos, err));
-    return position_copy(d->conn, pos, d->src->name, d->src->table, "sluice relay position set", err);
+    return position_copy(d->conn, pos, config_str(d->cfg, "topic.prefix"), d->src, "sluice relay position set", err);
 }
 
 enum rc reposition_set(const struct config *cfg, const struct source *src, enum reposition_to to, const char *snapshot,

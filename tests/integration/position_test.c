@@ -48,7 +48,7 @@ static enum rc count_idle(void *opaque, struct err *e)
 static enum rc read_as(const char *source)
 {
     int64_t began = clock_mono_ms();
-    enum rc rc = position_read(st.cfg, topic, 0, source, count_idle, NULL, &got, &found, &err);
+    enum rc rc = position_read(st.cfg, topic, 0, source, POSITION_FENCED, count_idle, NULL, &got, &found, &err);
 
     cr_expect_lt(clock_mono_ms() - began, 10000, "it must not hang");
     return rc;
@@ -198,7 +198,8 @@ Test(position_read, it_ends_when_the_owner_is_no_owner_any_more)
     OK(producer_begin(other, &err));
     OK(stack_send(other, topic, 0, "payment", text, 0, &err));
     OK(producer_flush(other, &err));
-    cr_expect_eq(position_read(st.cfg, topic, 0, "callback", give_up, NULL, &got, &found, &err), RC_FENCED);
+    cr_expect_eq(position_read(st.cfg, topic, 0, "callback", POSITION_FENCED, give_up, NULL, &got, &found, &err),
+                 RC_FENCED);
     cr_expect_str_eq(err.text, "the session is lost");
     producer_destroy(other);
 }
@@ -220,7 +221,8 @@ Test(position_read, a_missing_topic_is_an_error_and_not_a_beginning)
 {
     char *missing CLEANUP(freep) = xasprintf("%snever", st.prefix);
 
-    cr_expect_neq(position_read(st.cfg, missing, 0, "callback", NULL, NULL, &got, &found, &err), RC_OK);
+    cr_expect_neq(position_read(st.cfg, missing, 0, "callback", POSITION_FENCED, NULL, NULL, &got, &found, &err),
+                  RC_OK);
     cr_expect(strstr(err.text, missing) != NULL, "%s", err.text);
 }
 
