@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Promise: PostgreSQL and Kafka may stop, crash and come back under load; the relay waits and goes on by itself, the same
+# process, and every committed row is in its topic exactly once and in order.
+#
+# How it could break: a commit whose answer was lost is taken for failed (doubled) or for done (lost); a producer that
+# never recovers; an error is taken for final that is not; the process ends where waiting was asked for.
+
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=oracle.sh
+. "$(dirname "$0")/oracle.sh"
+t_begin "the relay outlives restarts of PostgreSQL and Kafka" bare
+t_program
+own_pg "recovery_init_sync_method = syncfs"
+own_kafka 1
+t_migrate
+oracle_begin
+
+# works_again WHAT: rows committed now come out, by the process that was there before.
+works_again() {
+    local id
+    id=$(oracle_mark)
+    wait_until 60 "oracle_has callback.events $id"
+    id=$(oracle_mark payment_outbox)
+    wait_until 60 "oracle_has payment.events $id"
+    proc_alive r || t_fail "the relay has ended: $1"
+    t_ok "$1: the relay goes on"
+}
+
+start_role r relay
+wait_until 30 'relay_owns r callback && relay_owns r payment'
+oracle_stream writers 30
+works_again "the start"
+
+oracle_await_commit true
+own_kafka_kill9
+sleep 1
+own_kafka_start
+works_again "broker killed"
+
+own_pg_kill9
+own_pg_start
+works_again "PostgreSQL killed"
+
+own_kafka_stop
+sleep 1
+own_kafka_start
+works_again "broker stopped and started"
+
+own_pg_stop
+own_pg_start
+works_again "PostgreSQL stopped and started"
+
+oracle_stop writers
+oracle_settle
+oracle_judge_all
+stop_role r
+t_eq "the relay's end" 0 "$T_RC"
