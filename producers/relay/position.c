@@ -54,6 +54,13 @@ static bool is_snapshot(const char *s)
     return s != NULL && s[0] != '\0' && strspn(s, "0123456789:,") == strlen(s);
 }
 
+static bool is_system_id(const char *s)
+{
+    size_t n = s != NULL ? strlen(s) : 0;
+
+    return n > 0 && n < sizeof(((struct db_identity *)0)->system_id) && strspn(s, "0123456789") == n;
+}
+
 static enum rc decode_object(const json_t *root, struct position *out, struct err *err)
 {
     const char *sysid = json_string_value(json_object_get(root, "system_id"));
@@ -66,8 +73,7 @@ static enum rc decode_object(const json_t *root, struct position *out, struct er
         FAIL(err, RC_FATAL, "the position was written by a newer program (format %lld, this one knows %d)",
              (long long)version, POSITION_FORMAT);
     }
-    if (version < 1 || sysid == NULL || strlen(sysid) >= sizeof(out->db.system_id) || !is_snapshot(s1) ||
-        !is_snapshot(s2) || !json_is_integer(last_seq)) {
+    if (version < 1 || !is_system_id(sysid) || !is_snapshot(s1) || !is_snapshot(s2) || !json_is_integer(last_seq)) {
         FAIL(err, RC_FATAL, "the position is malformed; expected v, system_id, s1, s2, last_seq");
     }
     snprintf(out->db.system_id, sizeof(out->db.system_id), "%s", sysid);
