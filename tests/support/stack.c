@@ -129,7 +129,7 @@ PGconn *stack_session(const struct stack *st, bool admin)
     return conn;
 }
 
-static PGresult *run_sql(PGconn *conn, const char *fmt, va_list ap)
+static PGresult *PRINTF_LIKE(2, 0) run_sql(PGconn *conn, const char *fmt, va_list ap)
 {
     char *sql = NULL;
 
@@ -146,8 +146,9 @@ void stack_sql(PGconn *conn, const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    PGresult *res CLEANUP(pg_clearp) = run_sql(conn, fmt, ap);
+    PGresult *res = run_sql(conn, fmt, ap);
     va_end(ap);
+    PQclear(res);
 }
 
 char *stack_text(PGconn *conn, const char *fmt, ...)

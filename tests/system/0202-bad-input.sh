@@ -50,7 +50,10 @@ t_ok "high water of memory: $before_kib KiB before, $(high_water) KiB after"
 (($(high_water) - before_kib < 40000)) || t_fail "memory grew with the size of the payload"
 
 # ---- What the dead letters say. One line of headers a record, of topic $1 with event type $2.
-letter() { topic_kcat "$1" read_committed '%h\n' | grep -F ",ce_type=$2,"; }
+for topic in callback.dlq account.dlq; do
+    topic_kcat $topic read_committed '%h\n' >"$T_DIR/$topic.headers"
+done
+letter() { grep -F ",ce_type=$2," "$T_DIR/$1.headers"; }
 # says TYPE CLASS MESSAGE
 says() {
     local h
@@ -91,12 +94,13 @@ PY
 t_ok "its value is the first 64 KiB"
 
 # ---- Outcomes, metrics
-t_eq "a dead callback row has its outcome" "dead_letter false too-large $id" "$("$SLUICE_BIN" tail callback.outcomes |
-    jq -r --arg id "$id" '.value | select(.event_id == $id) | "\(.outcome) \(.was_request) \(.error_class) \(.event_id)"')"
-t_eq "each has one" 6 "$(topic_count callback.outcomes)"
+"$SLUICE_BIN" tail callback.outcomes >"$T_DIR/outcomes"
+t_eq "a dead callback row has its outcome" "dead_letter false too-large $id" "$(jq -r --arg id "$id" \
+    '.value | select(.event_id == $id) | "\(.outcome) \(.was_request) \(.error_class) \(.event_id)"' "$T_DIR/outcomes")"
+t_eq "each has one" 6 "$(wc -l <"$T_DIR/outcomes")"
 t_eq "with the queueing it is about" "$(t_db "SELECT string_agg(queue_seq::text, ' ' ORDER BY queue_seq) FROM
     cs_platform_event_outbox WHERE event_type NOT IN ('fine', 'first')")" \
-    "$("$SLUICE_BIN" tail callback.outcomes | jq -r .value.queue_seq | sort -n | xargs)"
+    "$(jq -r .value.queue_seq "$T_DIR/outcomes" | sort -n | xargs)"
 http=$(grep -oE 'http=[0-9.:]+' "$(proc_log r1)" | head -1 | cut -d= -f2)
 curl -sS "http://$http/metrics" >"$T_DIR/metrics"
 for line in 'sluice_relay_dead_letters_total{source="callback"} 6' 'sluice_relay_dead_letters_total{source="payment"} 4' \
