@@ -14,6 +14,7 @@
 #define TOPIC_CACHE_MAX 256
 #define TOPIC_MISSING_REFRESH_MS 3000
 #define METADATA_TIMEOUT_MS 5000
+#define CALL_SLICE_MS 1000 /* relay.lock.timeout.ms is at least twice as long */
 
 struct topic_entry {
     char *name;
@@ -142,14 +143,15 @@ static enum rc classify(rd_kafka_error_t *e, const char *what, bool *out_again, 
  * Repeats call(rk, slice) while it asks for more time. All three calls it is used for are resumable, but never in short
  * slices: a resumed commit_transaction first asks librdkafka's main thread for its state, and when the slice ends
  * before that answer, librdkafka (2.0.2) forgets that a commit is going on, takes the broker's answer to it for that of
- * an abort and ends the process ("BUG: Invalid transaction state transition").
+ * an abort and ends the process ("BUG: Invalid transaction state transition"). Hence CALL_SLICE_MS: as long as the
+ * session's heartbeat allows, so that only a machine that starves a thread for all that time comes near it.
  */
 static enum rc sliced(struct producer *p, rd_kafka_error_t *(*call)(rd_kafka_t *, int), const char *what,
                       struct err *err)
 {
     for (;;) {
         int64_t began = clock_mono_ms();
-        rd_kafka_error_t *e = call(p->rk, PRODUCER_SLICE_MS);
+        rd_kafka_error_t *e = call(p->rk, CALL_SLICE_MS);
         bool again = false;
 
         if (e == NULL) {
@@ -159,7 +161,7 @@ static enum rc sliced(struct producer *p, rd_kafka_error_t *(*call)(rd_kafka_t *
         if (p->idle != NULL) {
             TRY(p->idle(p->opaque, err));
         }
-        if (clock_mono_ms() - began < PRODUCER_SLICE_MS / 4) {
+        if (clock_mono_ms() - began < CALL_SLICE_MS / 4) {
             clock_sleep_ms(50); /* an error that returns at once must not spin */
         }
     }

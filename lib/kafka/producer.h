@@ -9,7 +9,7 @@
  * Order of decisions: fenced, fatal, abortable, retriable (retried inside), anything else is fatal. FENCED does not
  * prove a rival: the broker's own transaction time-out looks the same.
  *
- * Blocking calls wait in slices (PRODUCER_SLICE_MS, see producer_set_slice) and call `idle` between them, which keeps
+ * Blocking calls wait in slices of at most a second (see producer_set_slice) and call `idle` between them, which keeps
  * the database session of the caller alive and may give up by returning anything but RC_OK.
  *
  * Records given with producer_send must stay valid until the transaction is committed or aborted (no copies are made).
@@ -71,7 +71,7 @@ void producer_destroy(struct producer *p);
 
 /*
  * Milliseconds between calls of idle while producer_commit and producer_flush wait for records to be acknowledged;
- * PRODUCER_SLICE_MS at the start. All other waits keep that one.
+ * PRODUCER_SLICE_MS at the start. Calls of librdkafka's transaction interface keep to a second.
  */
 void producer_set_slice(struct producer *p, int slice_ms);
 

@@ -97,6 +97,10 @@ static enum rc send_outcome(struct batch *b, struct producer *p, const struct ro
     return producer_send(p, &rec, tag, err);
 }
 
+/*
+ * The record's own timestamp is that of publishing; the row's time travels as ce_time. Retention counts from the
+ * timestamp, so that of an old row would end before anybody has read it, and brokers refuse one in the future.
+ */
 static enum rc send_row(struct batch *b, struct producer *p, const struct row *r, int64_t tag, struct err *err)
 {
     struct headers h = {.n = 0};
@@ -105,8 +109,7 @@ static enum rc send_row(struct batch *b, struct producer *p, const struct row *r
                                   .key = r->key,
                                   .key_len = r->key_len,
                                   .value = r->value,
-                                  .value_len = r->value_len,
-                                  .timestamp_ms = r->time_us / 1000};
+                                  .value_len = r->value_len};
 
     add_event(&h, b, r);
     if (r->dead != NULL) {

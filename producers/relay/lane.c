@@ -16,6 +16,7 @@
 #define BACKOFF_MAX_MS 5000
 #define FENCED_MAX 20 /* in a row, without a published window in between: then a supervisor should look at it */
 #define DRAIN_MS 10000
+#define LATE_MS 5000
 
 enum rc lane_producer_rc(enum rc rc, struct err *err)
 {
@@ -26,12 +27,23 @@ enum rc lane_producer_rc(enum rc rc, struct err *err)
     return rc;
 }
 
+void lane_say_late(struct lane *l, const char *why)
+{
+    if (l->publish_ms != 0 && clock_mono_ms() - l->publish_ms > LATE_MS) {
+        l->late = true;
+        role_ready(l->ctx, l->part, false, why);
+    }
+}
+
 enum rc lane_idle(void *lane, struct err *err)
 {
     struct lane *l = lane;
     int64_t now = clock_mono_ms();
 
     role_tick(l->watch);
+    if (!l->late) {
+        lane_say_late(l, "Kafka does not take the records");
+    }
     if (role_stopping(l->ctx)) {
         if (l->stop_seen_ms == 0) {
             l->stop_seen_ms = now;

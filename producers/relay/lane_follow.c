@@ -73,10 +73,11 @@ static enum rc check_policy(struct lane *l, struct err *err)
 }
 
 /*
- * The batch and the position in one transaction. The batch is kept until the commit has returned, so an aborted
- * transaction is built again from the same rows in the same order.
+ * Tries until it is committed. The batch is kept until the commit has returned, so an aborted transaction is built
+ * again from the same rows in the same order. However many rows have to be isolated one after the other, that is
+ * progress and no failure: only tries without it are counted and waited after.
  */
-static enum rc publish(struct lane *l, struct buf *value, const char *lsn, struct err *err)
+static enum rc try_until_committed(struct lane *l, struct buf *value, const char *lsn, struct err *err)
 {
     for (int tries = 0; tries < ABORTS_MAX; tries++) {
         int64_t bad = -1;
@@ -88,6 +89,7 @@ static enum rc publish(struct lane *l, struct buf *value, const char *lsn, struc
         log_warn("relay", "transaction aborted", KV_S("source", l->src->name), KV_I("rows", batch_rows(l->batch)),
                  KV_I("refused", batch_count_refused(l->batch)), KV_ERR(err));
         metric_inc(l->m.aborts);
+        lane_say_late(l, err->text);
         struct err abort_err;
         if (producer_abort(l->producer, &abort_err) != RC_OK) {
             *err = abort_err;
@@ -95,10 +97,27 @@ static enum rc publish(struct lane *l, struct buf *value, const char *lsn, struc
             return RC_FENCED;
         }
         TRY(isolate(l, bad, rc, err));
-        role_wait_ms(l->ctx, clock_backoff_ms(tries, 10, 1000));
+        if (rc == RC_REJECT && bad >= 0) {
+            tries = -1;
+        } else {
+            role_wait_ms(l->ctx, clock_backoff_ms(tries, 10, 1000));
+        }
         TRY(lane_idle(l, err));
     }
     FAIL(err, RC_FENCED, "source %s: %d aborted transactions in a row", l->src->name, ABORTS_MAX);
+}
+
+/* The batch and the position in one transaction. */
+static enum rc publish(struct lane *l, struct buf *value, const char *lsn, struct err *err)
+{
+    l->publish_ms = clock_mono_ms();
+    TRY(try_until_committed(l, value, lsn, err));
+    l->publish_ms = 0;
+    if (l->late) {
+        l->late = false;
+        role_ready(l->ctx, l->part, true, "owner");
+    }
+    return RC_OK;
 }
 
 static void count_published(struct lane *l)

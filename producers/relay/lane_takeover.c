@@ -22,11 +22,12 @@ static enum rc open_session(struct lane *l, struct err *err)
      * Plans must not depend on statistics of a table that changes all the time: every read is an ordered index scan.
      * (A bitmap scan would fetch and sort the whole rest of a window for each chunk of it.)
      */
-    TRY(pg_exec(
-        l->conn,
-        "SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off; SET max_parallel_workers_per_gather = 0;"
-        " SET plan_cache_mode = force_custom_plan",
-        NULL, err));
+    TRY(pg_exec(l->conn,
+                "SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off;"
+                " SET max_parallel_workers_per_gather = 0; SET plan_cache_mode = force_custom_plan;"
+                /* DDL on an outbox: say so and start over, rather than wait deaf to SIGTERM. */
+                " SET lock_timeout = 5000",
+                NULL, err));
     TRY(source_check_schema(l->src, l->set, err));
     return source_check_database(l->src, l->conn, err);
 }
@@ -189,4 +190,6 @@ void lane_release(struct lane *l)
     pg_closep(&l->conn);
     l->copy_due = false;
     l->following = false;
+    l->publish_ms = 0;
+    l->late = false;
 }

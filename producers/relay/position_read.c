@@ -56,8 +56,13 @@ static enum rc open_consumer(const struct config *cfg, rd_kafka_t **out_rk, stru
         const char *value;
     } rows[] = {
         {"group.id", "sluice-relay-unused"}, /* required by the consumer interface; nothing is ever committed */
-        {"isolation.level", "read_committed"}, {"enable.auto.commit", "false"},        {"enable.partition.eof", "true"},
-        {"fetch.wait.max.ms", "10"},           {"queued.max.messages.kbytes", "1024"},
+        {"isolation.level", "read_committed"},
+        {"enable.auto.commit", "false"},
+        {"enable.partition.eof", "true"},
+        /* An offset that is gone must not become a jump to the end, which reads as "no position". */
+        {"auto.offset.reset", "error"},
+        {"fetch.wait.max.ms", "10"},
+        {"queued.max.messages.kbytes", "1024"},
     };
     rd_kafka_conf_t *conf = NULL;
 

@@ -5,12 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "kafka/conf.h"
 #include "pg/conn.h"
 #include "relay/wal.h"
 
-#define IDLE_CALLS_MAX 120 /* of PRODUCER_SLICE_MS: half a minute without a broker is enough for a command */
+#define PATIENCE_MS 30000 /* without a broker: enough for a command */
 
 struct desk {
     const struct config *cfg;
@@ -20,15 +21,15 @@ struct desk {
     char *topic;
     char *transactional_id;
     int32_t partition;
-    int idle_calls;
+    int64_t began_ms;
 };
 
-static enum rc count_idle(void *opaque, struct err *err)
+static enum rc still_patient(void *opaque, struct err *err)
 {
     struct desk *d = opaque;
 
-    if (++d->idle_calls > IDLE_CALLS_MAX) {
-        FAIL(err, RC_RETRY, "Kafka does not answer");
+    if (clock_mono_ms() - d->began_ms > PATIENCE_MS) {
+        FAIL(err, RC_RETRY, "Kafka did not answer within %d s", PATIENCE_MS / 1000);
     }
     return RC_OK;
 }
@@ -53,7 +54,7 @@ static enum rc desk_open(struct desk *d, struct err *err)
     struct producer_options popt = {.client = "sluice-relay-position",
                                     .transactional_id = d->transactional_id,
                                     .transaction_timeout_ms = 10000,
-                                    .idle = count_idle,
+                                    .idle = still_patient,
                                     .opaque = d};
     TRY(pg_open(config_str(d->cfg, "database.url"), &opt, &d->conn, err));
     TRY(pg_require_direct(d->conn, err));
@@ -85,7 +86,7 @@ static enum rc show(struct desk *d, struct position_report *out, struct err *err
     TRY(desk_open(d, err));
     TRY(db_identity_read(d->conn, &out->db, err));
     TRY(read_copy(d, out, err));
-    TRY(position_read(d->cfg, d->topic, d->partition, d->src->name, POSITION_GLANCE, count_idle, d, &out->kafka,
+    TRY(position_read(d->cfg, d->topic, d->partition, d->src->name, POSITION_GLANCE, still_patient, d, &out->kafka,
                       &out->found, err));
     if (!out->found) {
         snprintf(out->state, sizeof(out->state), "%s", out->copied <= 0 ? "" : "state position_lost");
@@ -98,7 +99,7 @@ static enum rc show(struct desk *d, struct position_report *out, struct err *err
 enum rc reposition_show(const struct config *cfg, const struct source *src, struct position_report *out,
                         struct err *err)
 {
-    struct desk d = {.cfg = cfg, .src = src};
+    struct desk d = {.cfg = cfg, .src = src, .began_ms = clock_mono_ms()};
 
     *out = (struct position_report){.copied = -1};
     enum rc rc = show(&d, out, err);
@@ -211,7 +212,8 @@ static enum rc set(struct desk *d, enum reposition_to to, const char *snapshot, 
     TRY(desk_open(d, err));
     TRY(take_lock(d, err));
     TRY(producer_init(d->producer, err));
-    TRY(position_read(d->cfg, d->topic, d->partition, d->src->name, POSITION_FENCED, count_idle, d, pos, &found, err));
+    TRY(position_read(d->cfg, d->topic, d->partition, d->src->name, POSITION_FENCED, still_patient, d, pos, &found,
+                      err));
     TRY(adopt_foreign_rows(d, to, err));
     TRY(choose(d, to, snapshot, pos, found, err));
     TRY(db_identity_read(d->conn, &pos->db, err));
@@ -222,7 +224,7 @@ static enum rc set(struct desk *d, enum reposition_to to, const char *snapshot, 
 enum rc reposition_set(const struct config *cfg, const struct source *src, enum reposition_to to, const char *snapshot,
                        struct position *out, struct err *err)
 {
-    struct desk d = {.cfg = cfg, .src = src};
+    struct desk d = {.cfg = cfg, .src = src, .began_ms = clock_mono_ms()};
 
     *out = (struct position){.s1 = NULL};
     enum rc rc = set(&d, to, snapshot, out, err);
