@@ -11,6 +11,7 @@
 
 #define TAIL_FIRST 1000 /* offsets looked at first; then ten times as many, until the start of the log */
 #define POLL_MS 100
+#define STALLED_MS 10000 /* without getting further: then it is said, and everything is tried again from the start */
 #define WATERMARK_TIMEOUT_MS 5000
 
 struct reader {
@@ -112,11 +113,23 @@ static enum rc take(struct reader *r, const rd_kafka_message_t *msg, struct err 
 static enum rc read_range(struct reader *r, int64_t from, int64_t high, struct err *err)
 {
     int64_t next = from;
+    int64_t seen = from;
+    int64_t moved_ms = clock_mono_ms();
 
     TRY(assign(r, from, err));
     while (next < high) {
         rd_kafka_message_t *msg = rd_kafka_consumer_poll(r->rk, POLL_MS);
         enum rc rc = RC_OK;
+        if (next > seen) {
+            seen = next;
+            moved_ms = clock_mono_ms();
+        }
+        if (msg == NULL && clock_mono_ms() - moved_ms > STALLED_MS) {
+            FAIL(err, RC_RETRY,
+                 "%s partition %d cannot be read beyond offset %lld, its end is %lld; perhaps somebody's open transaction "
+                 "holds it back",
+                 r->topic, (int)r->partition, (long long)next, (long long)high);
+        }
         if (msg == NULL) {
             rc = r->idle != NULL ? r->idle(r->opaque, err) : RC_OK;
         } else if (msg->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
