@@ -93,9 +93,13 @@ enum rc producer_abort(struct producer *p, struct err *err) MUST_USE;
 
 /*
  * Does the topic exist? Cached; a missing one is asked for again after refresh_ms. RETRY when no broker answers.
- * *out_partitions 0 = does not exist.
+ * *out_partitions 0 = does not exist, PRODUCER_TOPIC_FORBIDDEN = this client may not see it.
  */
+#define PRODUCER_TOPIC_FORBIDDEN (-1)
 enum rc producer_topic_partitions(struct producer *p, const char *topic, int *out_partitions, struct err *err) MUST_USE;
+
+/* Serves the client; true while no broker can be reached (asked again once a second, for at most 300 ms). */
+bool producer_is_away(struct producer *p);
 
 rd_kafka_t *producer_handle(struct producer *p);
 

@@ -12,8 +12,9 @@
 #include "relay/wal.h"
 
 #define COPY_INTERVAL_MS 1000
-#define READ_SLICE_MS 2 /* of waiting for a commit, between looks for rows that were read ahead */
-#define ABORTS_MAX 1000 /* of one batch, without a row becoming a dead letter */
+#define SWEEP_PAUSE_MS 5000 /* after a failed one */
+#define READ_SLICE_MS 2     /* of waiting for a commit, between looks for rows that were read ahead */
+#define ABORTS_MAX 1000     /* of one batch, without a row becoming a dead letter */
 
 /* One try. *out_bad: the row that made it fail, -1 = none. */
 static enum rc try_transaction(struct lane *l, struct buf *value, const char *lsn, int64_t *out_bad, struct err *err)
@@ -53,7 +54,12 @@ static enum rc isolate(struct lane *l, int64_t bad, enum rc rc, struct err *err)
     if (batch_row(l->batch, bad)->dead != NULL) {
         FAIL(err, RC_FATAL, "source %s: not even the dead letter of a row can be written: %s", l->src->name, text);
     }
-    batch_kill(l->batch, bad, "refused", text);
+    if (batch_row(l->batch, bad)->refused == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
+        batch_kill_larger(l->batch, bad, "refused", text);
+    }
+    if (batch_row(l->batch, bad)->dead == NULL) {
+        batch_kill(l->batch, bad, "refused", text);
+    }
     return RC_OK;
 }
 
@@ -300,10 +306,28 @@ static enum rc sweep(struct lane *l, struct err *err)
     if (l->src->queue != QUEUE_STATUS || now - l->swept_ms < config_int(l->cfg, "relay.sweep.interval.ms")) {
         return RC_OK;
     }
-    TRY(sweep_run(&l->sweep, l->conn, rows_max, &taken, &requeued, err));
+    enum rc rc = sweep_run(&l->sweep, l->conn, rows_max, &taken, &requeued, err);
+    if (rc != RC_OK && PQstatus(l->conn) == CONNECTION_OK) {
+        /* Somebody's trigger on a due row, or a lock: no reason to hold up the rows that are on the road. */
+        log_warn("relay", "due sweep failed", KV_S("source", l->src->name), KV_ERR(err));
+        l->swept_ms = now + SWEEP_PAUSE_MS;
+        return RC_OK;
+    }
+    TRY(rc);
     l->swept_ms = taken >= rows_max ? 0 : now; /* full: the next turn sweeps again */
     metric_add(l->m.swept, (double)requeued);
     return RC_OK;
+}
+
+/* An idle lane asks nothing of Kafka, so it has to look whether anybody is there. */
+static void watch_kafka(struct lane *l)
+{
+    bool away = producer_is_away(l->producer);
+
+    if (away != l->away) {
+        l->away = away;
+        role_ready(l->ctx, l->part, !away, away ? "no Kafka broker can be reached" : "owner");
+    }
 }
 
 enum rc lane_follow(struct lane *l, struct err *err)
@@ -321,6 +345,7 @@ enum rc lane_follow(struct lane *l, struct err *err)
         TRY(sweep(l, err));
         TRY(look(l, &busy, err));
         TRY(copy_position(l, err));
+        watch_kafka(l);
         wait_ms = busy ? min_ms : wait_ms + 1 > max_ms ? max_ms : wait_ms + 1;
         role_wait_ms(l->ctx, wait_ms);
     }

@@ -47,6 +47,7 @@ struct lane {
     bool following;       /* past the take-over: a transaction may be open and worth waiting for */
     int64_t stop_seen_ms; /* when stopping was first noticed, 0 = not yet */
     int64_t publish_ms;   /* when the batch at hand was first tried, 0 = none is */
+    bool away;            /* no broker can be reached, and /readyz says so */
     bool late;            /* and /readyz says that it is late */
 };
 

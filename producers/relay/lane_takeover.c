@@ -56,20 +56,26 @@ static enum rc wait_for_lock(struct lane *l, struct err *err)
     FAIL(err, RC_RETRY, "stopping");
 }
 
+static enum rc require_topic(struct lane *l, const char *topic, int *out_partitions, struct err *err)
+{
+    TRY(producer_topic_partitions(l->producer, topic, out_partitions, err));
+    if (*out_partitions == PRODUCER_TOPIC_FORBIDDEN) {
+        FAIL(err, RC_FATAL, "topic %s: not authorised; `sluice topics acl` prints the rights a relay needs", topic);
+    }
+    if (*out_partitions == 0) {
+        FAIL(err, RC_RETRY, "topic %s does not exist; run `sluice topics apply`", topic);
+    }
+    return RC_OK;
+}
+
 static enum rc check_topics(struct lane *l, struct err *err)
 {
     int partitions = 0;
 
     for (const char *const *t = batch_required_topics(l->batch); *t != NULL; t++) {
-        TRY(producer_topic_partitions(l->producer, *t, &partitions, err));
-        if (partitions == 0) {
-            FAIL(err, RC_RETRY, "topic %s does not exist; run `sluice topics apply`", *t);
-        }
+        TRY(require_topic(l, *t, &partitions, err));
     }
-    TRY(producer_topic_partitions(l->producer, l->position_topic, &partitions, err));
-    if (partitions == 0) {
-        FAIL(err, RC_RETRY, "topic %s does not exist; run `sluice topics apply`", l->position_topic);
-    }
+    TRY(require_topic(l, l->position_topic, &partitions, err));
     l->position_partition = position_partition(l->src->name, partitions);
     return RC_OK;
 }
@@ -192,4 +198,5 @@ void lane_release(struct lane *l)
     l->following = false;
     l->publish_ms = 0;
     l->late = false;
+    l->away = false;
 }

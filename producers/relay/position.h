@@ -29,6 +29,7 @@ struct db_identity {
     char system_id[24];
     int64_t timeline;
     int64_t database_oid;
+    char schema[64]; /* where the outbox stands: two installations may share a database */
 };
 
 struct position {
@@ -75,7 +76,7 @@ enum rc db_identity_read(PGconn *conn, struct db_identity *out, struct err *err)
 
 /*
  * May the relay go on from p in this database? FATAL with a named state: sysid_changed, timeline_changed,
- * database_changed, xid_regressed.
+ * database_changed, schema_changed, xid_regressed.
  */
 enum rc position_guard(const struct position *p, const struct db_identity *db, PGconn *conn, const char *source,
                        struct err *err) MUST_USE;

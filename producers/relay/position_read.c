@@ -13,6 +13,8 @@
 #define POLL_MS 100
 #define STALLED_MS 10000 /* without getting further: then it is said, and everything is tried again from the start */
 #define WATERMARK_TIMEOUT_MS 5000
+#define WATERMARK_TRIES 20
+#define WATERMARK_PAUSE_MS 100
 
 struct reader {
     rd_kafka_t *rk;
@@ -41,7 +43,14 @@ static enum rc watermarks(const struct config *cfg, const char *topic, int32_t p
         return RC_FATAL;
     }
     TRY(kafka_new(RD_KAFKA_CONSUMER, conf, &rk, err));
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(rk, topic, partition, low, high, WATERMARK_TIMEOUT_MS);
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (int i = 0; i < WATERMARK_TRIES; i++) {
+        code = rd_kafka_query_watermark_offsets(rk, topic, partition, low, high, WATERMARK_TIMEOUT_MS);
+        if (code != RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION && code != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) {
+            break;
+        }
+        clock_sleep_ms(WATERMARK_PAUSE_MS); /* the topic is new, or its leader moves */
+    }
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         kafka_fail(err, code, NULL, "cannot ask for the end of %s", topic);
         err->rc = RC_RETRY;
@@ -126,7 +135,8 @@ static enum rc read_range(struct reader *r, int64_t from, int64_t high, struct e
         }
         if (msg == NULL && clock_mono_ms() - moved_ms > STALLED_MS) {
             FAIL(err, RC_RETRY,
-                 "%s partition %d cannot be read beyond offset %lld, its end is %lld; perhaps somebody's open transaction "
+                 "%s partition %d cannot be read beyond offset %lld, its end is %lld; perhaps somebody's open "
+                 "transaction "
                  "holds it back",
                  r->topic, (int)r->partition, (long long)next, (long long)high);
         }
