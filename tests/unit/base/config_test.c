@@ -225,9 +225,8 @@ Test(config, number_of_kafka_keys_is_bounded)
 
 Test(config, shows_where_values_come_from_and_no_secrets)
 {
-    char *vars[] = {"T_URL=postgres://u:pw1@h/d", "SLUICE_KAFKA_SASL_PASSWORD=pw2", "SLUICE_T_TOKEN=pw3",
-                    "SLUICE_KAFKA_SSL_KEY_PEM=pw4", NULL};
-    cr_assert_eq(config_load_env(cfg, vars, &err), RC_OK);
+    cr_assert_eq(load_env("T_URL=postgres://u:pw1@h/d", "SLUICE_KAFKA_SASL_PASSWORD=pw2"), RC_OK);
+    cr_assert_eq(load_env("SLUICE_T_TOKEN=pw3", "SLUICE_KAFKA_SSL_KEY_PEM=pw4"), RC_OK);
     for (int json = 0; json <= 1; json++) {
         CLEANUP(buf_done) struct buf out;
         buf_init(&out, 65536);
