@@ -39,9 +39,16 @@ sleep 1
 own_kafka_start
 works_again "broker killed"
 
+# The broker falls silent while it is asked to commit, the lane loses its session and gives the transaction up with its
+# producer; then the broker goes on with what it was asked.
+gave_up=$(grep -c 'lane starts over' "$(proc_log r)" || true)
+oracle_await_commit "kill -STOP $(pid_of "$OWN_KAFKA/1/pid")"
+sleep 1
 own_pg_kill9
+wait_until 20 "(( \$(grep -c 'lane starts over' $(proc_log r)) > $gave_up ))"
+kill -CONT "$(pid_of "$OWN_KAFKA/1/pid")"
 own_pg_start
-works_again "PostgreSQL killed"
+works_again "PostgreSQL killed while the broker did not answer"
 
 own_kafka_stop
 sleep 1
@@ -55,5 +62,15 @@ works_again "PostgreSQL stopped and started"
 oracle_stop writers
 oracle_settle
 oracle_judge_all
+
+# With nothing to publish nothing fails: the relay has to look by itself whether Kafka is there.
+readiness() { "$SLUICE_BIN" health relay >/dev/null 2>&1 && echo ready || echo "not ready"; }
+wait_until 20 '[[ $(readiness) == ready ]]'
+own_kafka_stop
+wait_until 30 '[[ $(readiness) == "not ready" ]]'
+t_ok "Kafka away, relay idle: not ready"
+own_kafka_start
+wait_until 30 '[[ $(readiness) == ready ]]'
+t_ok "Kafka back: ready"
 stop_role r
 t_eq "the relay's end" 0 "$T_RC"
