@@ -90,14 +90,19 @@ static void topology_text(struct buf *out)
     }
 }
 
-/* Mermaid ids know no dots, blanks or colons; the first appearance of a place also says its name and shape. */
+/*
+ * Mermaid ids know no dots, blanks or colons. A topic's id begins with t_, since account.flows and account_flows are
+ * two places. Each appearance also says name and shape.
+ */
 static void add_node(struct buf *out, const char *name)
 {
+    bool is_topic = topic_spec_find(name) != NULL;
+
+    (void)buf_puts(out, is_topic ? "t_" : "");
     for (const char *c = name; *c != '\0'; c++) {
         bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z');
         (void)buf_putc(out, plain ? *c : '_');
     }
-    bool is_topic = topic_spec_find(name) != NULL;
     bool is_world = strncmp(name, "https", 5) == 0 || strchr(name, ' ') != NULL;
     const char *open = is_topic ? "([" : (is_world ? "{{" : "[(");
     const char *close = is_topic ? "])" : (is_world ? "}}" : ")]");

@@ -76,6 +76,7 @@ static enum rc apply(const struct cli *cli, size_t *out_applied, struct err *err
     struct pg_options opt = {.app = "sluice migrate", .schema = schema};
 
     TRY(pg_open(config_str(cli->cfg, "database.url"), &opt, &conn, err));
+    TRY(pg_require_direct(conn, err)); /* its lock belongs to a session */
     TRY(migrate_pending(conn, schema, list, n, out_applied, err));
     if (cli->dry_run) {
         for (size_t i = n - *out_applied; i < n; i++) {

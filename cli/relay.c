@@ -65,6 +65,11 @@ int cmd_relay_position_show(const struct cli *cli)
     enum rc rc = relay_load_sources(cli->cfg, &sources, &err);
     bool blocked = false;
 
+    if (rc == RC_OK && cli->argc > 0 && find_source(sources, cli->argv[0]) == NULL) {
+        fprintf(stderr, "sluice: relay position: there is no source %s in sources.json\n", cli->argv[0]);
+        return EXIT_NOT_FOUND;
+    }
+
     buf_init(&out, OUTPUT_MAX);
     for (int i = 0; rc == RC_OK && i < sources->n; i++) {
         struct position_report r;

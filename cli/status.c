@@ -27,7 +27,7 @@ struct source_status {
 /* Rows beyond the copied position, found through the index on queue_txid, counted up to a ceiling. */
 static const char PENDING[] =
     "WITH p AS MATERIALIZED (SELECT snapshot_before AS s1, snapshot_upto AS s2, last_seq, published, owner"
-    "   FROM sluice_relay_positions WHERE source = '%s'),"
+    "   FROM sluice_relay_positions WHERE source = '%s' AND topic_prefix = '%s'),"
     " s AS MATERIALIZED (SELECT coalesce((SELECT s1 FROM p), '1:1:'::pg_snapshot) AS s1),"
     " c AS MATERIALIZED (SELECT t.queue_txid, t.queue_seq, t.\"%s\" AS at FROM \"%s\" t"
     "   WHERE t.queue_txid >= (SELECT pg_snapshot_xmax(s1) FROM s)"
@@ -39,13 +39,14 @@ static const char PENDING[] =
     " FROM (SELECT c.*, NOT EXISTS (SELECT 1 FROM p WHERE pg_visible_in_snapshot(c.queue_txid, p.s2)"
     "   AND c.queue_seq <= p.last_seq) AS live FROM c) c";
 
-static enum rc read_source(PGconn *conn, const struct source *src, struct source_status *out, struct err *err)
+static enum rc read_source(PGconn *conn, const char *prefix, const struct source *src, struct source_status *out,
+                           struct err *err)
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
     const char *time = src->columns[src->time].name;
-    /* Names were checked when sources.json was parsed: letters, digits, underscore. */
+    /* Names and prefix were checked when they were parsed: letters, digits, . _ and -. */
     char *sql CLEANUP(freep) =
-        xasprintf(PENDING, src->name, time, src->table, time, src->table, PENDING_COUNT_MAX, src->table);
+        xasprintf(PENDING, src->name, prefix, time, src->table, time, src->table, PENDING_COUNT_MAX, src->table);
 
     TRY(pg_exec(conn, sql, &res, err));
     out->started = pg_int(res, 0, 0, 0) > 0;
@@ -89,7 +90,7 @@ static enum rc print_sources(const struct cli *cli, struct buf *out, struct err 
                       : "SOURCE       TABLE                          PUBLISHED  PENDING   WAITING   OLDEST  OWNER\n");
     for (int i = 0; i < sources->n; i++) {
         struct source_status s = {.started = false};
-        TRY(read_source(conn, &sources->list[i], &s, err));
+        TRY(read_source(conn, config_str(cli->cfg, "topic.prefix"), &sources->list[i], &s, err));
         buf_puts(out, cli->json && i > 0 ? "," : "");
         print_source(cli, &sources->list[i], &s, out);
     }

@@ -178,10 +178,15 @@ int cmd_topics_apply(const struct cli *cli)
     return code;
 }
 
-/* One line for kafka-acls.sh per right. */
+/* One line for kafka-acls.sh per right, each once. */
 static void print_acl(struct buf *out, const char *role, const char *operation, const char *kind, const char *name)
 {
-    buf_printf(out, "--add --allow-principal User:sluice-%s --operation %s --%s %s\n", role, operation, kind, name);
+    char *line CLEANUP(freep) =
+        xasprintf("--add --allow-principal User:sluice-%s --operation %s --%s %s\n", role, operation, kind, name);
+
+    if (strstr(buf_str(out), line) == NULL) {
+        buf_puts(out, line);
+    }
 }
 
 static bool is_topic(const char *name)
@@ -198,6 +203,9 @@ int cmd_topics_acl(const struct cli *cli)
     for (size_t i = 0; i < TOPOLOGY_N; i++) {
         const struct road_step *s = &TOPOLOGY[i];
         const char *writes[] = {s->to, s->dlq};
+        if (strcmp(s->via, "people") == 0 || strcmp(s->via, "SQL") == 0) {
+            continue; /* not a program */
+        }
         if (is_topic(s->from)) {
             char *name CLEANUP(freep) = xasprintf("%s%s", prefix, s->from);
             char *group CLEANUP(freep) = xasprintf("%ssluice-%s", prefix, s->via);

@@ -114,6 +114,22 @@ static const struct command CONFIG_CHILDREN[] = {
     {.name = "docs", .help = "Print docs/CONFIGURATION.md.", .run = cmd_config_docs, .no_config = true},
 };
 
+static const struct command_flag BENCH_RELAY_FLAGS[] = {
+    {"rows", "N", "Rows to drain (default 300000)."},
+    {"payload", "N", "Bytes of each payload (default 256)."},
+    {"seconds", "N", "Length of the latency runs in seconds (default 10)."},
+    {"rate", "N", "Rows per second of the latency runs (default 2000)."},
+};
+
+static const struct command BENCH_CHILDREN[] = {
+    {.name = "relay",
+     .help = "Draining an outbox, and commit to visible, beside a bare transactional producer.",
+     .more = "Fills the callback outbox, so the table must be empty (or --yes); its own rows and its own topic are\n"
+             "removed at the end, the records it published stay. No other relay may run.",
+     FLAGS(BENCH_RELAY_FLAGS),
+     .run = cmd_bench_relay},
+};
+
 static const struct command COMMANDS[] = {
     {.name = "run",
      .args = "ROLE...",
@@ -194,6 +210,9 @@ static const struct command COMMANDS[] = {
      FLAGS(RECEIVE_FLAGS),
      .run = cmd_receive,
      .no_config = true},
+    {.name = "bench",
+     .help = "Measurements, each beside the limit of the machine in the same run.",
+     CHILDREN(BENCH_CHILDREN)},
     {.name = "topology",
      .help = "The road: topics, and who moves what from where to where.",
      FLAGS(TOPOLOGY_FLAGS),

@@ -72,6 +72,7 @@ const struct road_step TOPOLOGY[] = {
     {"https: channels, carriers, services", "gateway", "notify_queue", NULL},
 
     {"cs_platform_event_outbox", "relay", "callback.events", "callback.dlq"},
+    {"cs_platform_event_outbox", "relay", "callback.outcomes", "callback.dlq"}, /* of rows that cannot be published */
     {"callback.events", "callback", "https: partner platforms", "callback.dlq"},
     {"callback.events", "callback", "callback.outcomes", "callback.dlq"},
     {"callback.outcomes", "sink", "cs_platform_event_outbox", "dead_letter_outbox"},

@@ -6,7 +6,7 @@
 
 readonly DEMO_WRITERS=4 DEMO_TRANSACTIONS=30 DEMO_LIMIT=60
 
-DEMO_STARTED_STACK=no DEMO_DIR='' DEMO_PIDS=()
+DEMO_STARTED_STACK=no DEMO_STACK_UP=no DEMO_DIR='' DEMO_PIDS=()
 
 demo_cleanup() {
     local rc=$? pid
@@ -16,9 +16,10 @@ demo_cleanup() {
         kill -TERM "$pid" 2>/dev/null || true
     done
     [[ -z $DEMO_DIR ]] || rm -rf -- "$DEMO_DIR"
-    if ((rc >= 128)) && [[ $DEMO_STARTED_STACK == yes ]]; then
+    # Interrupted, or up in part only (a child that dies of Ctrl-C can look like a failure): nothing half is left.
+    if [[ $DEMO_STARTED_STACK == yes ]] && ((rc != 0)) && { ((rc >= 128)) || [[ $DEMO_STACK_UP == no ]]; }; then
         say ''
-        note "interrupted; stopping what this demo has started"
+        note "stopping what this demo has started"
         stack_stop || true
     fi
     exit "$rc"
@@ -130,6 +131,7 @@ cmd_demo() {
     trap 'exit 143' TERM
     stack_running || DEMO_STARTED_STACK=yes
     cmd_up
+    DEMO_STACK_UP=yes
     DEMO_DIR=$(mktemp -d)
     run=$(random_hex 3)
     since=$(($(now_ms) - 1000))

@@ -173,9 +173,10 @@ status_line() {
 # One line a part on stdout; exit 0 when all parts that were started run.
 cmd_status() {
     local rc=0 node role n
-    stack_env_or_die
+    # Not stack_env: what an interrupted `up` has started must be seen too.
+    ports_load && [[ -e $DEV_KAFKA/ports ]] || die "there is no stack yet; ./dev up infra makes one"
     printf '%-14s %-8s %-8s %-22s %s\n' PART STATE PID ADDRESS LOG
-    status_line postgresql "$DEV_PG/pid" "127.0.0.1:$SLUICE_DEV_PG_PORT" "$DEV_PG/log" || rc=1
+    status_line postgresql "$DEV_PG/pid" "127.0.0.1:$(port_pg)" "$DEV_PG/log" || rc=1
     for node in $(kafka_nodes "$DEV_KAFKA"); do
         status_line "kafka-$node" "$DEV_KAFKA/$node/pid" "127.0.0.1:$(kafka_node_port "$DEV_KAFKA" "$node")" \
             "$DEV_KAFKA/$node/log" || rc=1

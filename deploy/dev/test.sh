@@ -153,6 +153,11 @@ cmd__test() {
 
 # The measurements have servers to themselves, with more memory than the everyday stack.
 cmd_bench() {
+    # Without a name: which there are.
+    if (($# == 0)); then
+        build_if_missing
+        exec "$(sluice_bin)" bench --help
+    fi
     export SLUICE_DEV_KAFKA_HEAP=${SLUICE_DEV_KAFKA_HEAP:-1g}
     run_apart bench "$@"
 }

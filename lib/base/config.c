@@ -179,6 +179,13 @@ static enum rc unknown(const struct config *cfg, const char *name, const char *s
     FAIL(err, RC_FATAL, "option %.*s (%s): unknown; `sluice config docs` lists all options", KEY_MAX, name, source);
 }
 
+bool config_is_secret(const struct config *cfg, const char *name)
+{
+    const struct config_entry *e = config_find(cfg, name);
+
+    return e != NULL ? e->opt->secret : strncmp(name, "kafka.", 6) == 0 && pass_is_secret(name + 6);
+}
+
 /* "http.token.file" -> "http.token" when that is a secret; heap text or NULL. */
 static char *secret_of_file_key(const struct config *cfg, const char *name)
 {
@@ -188,9 +195,7 @@ static char *secret_of_file_key(const struct config *cfg, const char *name)
         return NULL;
     }
     char *base = xstrndup(name, n - (sizeof suffix - 1));
-    const struct config_entry *e = config_find(cfg, base);
-    bool secret = e != NULL ? e->opt->secret : strncmp(base, "kafka.", 6) == 0 && pass_is_secret(base + 6);
-    if (!secret) {
+    if (!config_is_secret(cfg, base)) {
         free(base);
         return NULL;
     }

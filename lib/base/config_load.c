@@ -201,5 +201,14 @@ enum rc config_set_flag(struct config *cfg, const char *name, const char *value,
 {
     char source[SOURCE_MAX];
     (void)snprintf(source, sizeof source, "flag --%s", name);
+    size_t n = strlen(name);
+    bool names_a_file = n > 5 && strcmp(name + n - 5, ".file") == 0;
+    if (config_is_secret(cfg, name) && !names_a_file) {
+        err_set(
+            err, RC_FATAL, __FILE__, __LINE__,
+            "option %s is a secret, and a flag stands in the process list; expected it in the environment or in a file",
+            name);
+        return err_code(err, ERR_CONFIG);
+    }
     return config_set(cfg, name, value, LEVEL_FLAG, source, err);
 }

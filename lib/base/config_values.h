@@ -42,6 +42,8 @@ enum rc config_set(struct config *cfg, const char *name, const char *value, enum
 
 /* NULL when there is none of that name. */
 struct config_entry *config_find(const struct config *cfg, const char *name);
+/* Of a table or passed through to librdkafka. */
+bool config_is_secret(const struct config *cfg, const char *name);
 
 /* The content of a file as heap text; FATAL when it cannot be read, is over max_bytes or holds a NUL. */
 enum rc config_read_file(const char *path, size_t max_bytes, char **out_text, struct err *err) MUST_USE;

@@ -21,6 +21,14 @@ static enum log_level level_of(int syslog_level)
 
 static void on_log(const rd_kafka_t *rk, int level, const char *fac, const char *text)
 {
+    /* kafka.compression.type is meant for the producers; consumers need not complain about it. */
+    if (strcmp(fac, "CONFWARN") == 0) {
+        level = 7;
+    }
+    /* A new cluster answers so until its transaction log is loaded; the library asks again. */
+    if (strcmp(fac, "GETPID") == 0 && strstr(text, "retrying") != NULL) {
+        level = 7;
+    }
     log_write(level_of(level), "kafka", fac, KV_S("client", rk != NULL ? rd_kafka_name(rk) : ""), KV_S("text", text),
               KV_END);
 }
@@ -45,9 +53,49 @@ enum rc kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value
 
 static enum rc pass_through(const char *key, const char *value, void *opaque, struct err *err)
 {
+    static const char *const ours[] = {"bootstrap.servers",    "client.id",
+                                       "transactional.id",     "transaction.timeout.ms",
+                                       "message.timeout.ms",   "enable.idempotence",
+                                       "isolation.level",      "group.id",
+                                       "group.instance.id",    "enable.auto.commit",
+                                       "auto.offset.reset",    "enable.partition.eof",
+                                       "partitioner",          "acks",
+                                       "request.required.acks"};
     rd_kafka_conf_t *conf = opaque;
 
+    for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
+        if (strcmp(key, ours[i]) == 0) {
+            err_set(err, RC_FATAL, __FILE__, __LINE__,
+                    "option kafka.%s: sluice sets it itself, its promises rest on it", key);
+            return err_code(err, ERR_CONFIG);
+        }
+    }
+
     return kafka_conf_set(conf, key, value, err);
+}
+
+struct lookup {
+    const char *key;
+    bool found;
+};
+
+static enum rc match(const char *key, const char *value, void *opaque, struct err *err)
+{
+    struct lookup *l = opaque;
+
+    (void)value;
+    (void)err;
+    l->found = l->found || strcmp(key, l->key) == 0;
+    return RC_OK;
+}
+
+enum rc kafka_conf_default(rd_kafka_conf_t *conf, const struct config *cfg, const char *key, const char *value,
+                           struct err *err)
+{
+    struct lookup l = {.key = key};
+
+    TRY(config_each_passthrough(cfg, match, &l, err));
+    return l.found ? RC_OK : kafka_conf_set(conf, key, value, err);
 }
 
 static enum rc set_common(rd_kafka_conf_t *conf, const struct config *cfg, const char *client, struct err *err)

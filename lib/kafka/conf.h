@@ -14,11 +14,16 @@
 #include "base/option.h"
 
 /*
+ * Keys the protocols rely on (transactional.id, isolation.level and others) are refused when the user gives them.
  * client becomes client.id ("sluice-relay"). The caller owns *out_conf until it is given to rd_kafka_new.
  * FATAL with code ERR_CONFIG, the key and librdkafka's reason when a setting is refused.
  */
 enum rc kafka_conf_create(const struct config *cfg, const char *client, rd_kafka_conf_t **out_conf,
                           struct err *err) MUST_USE;
+
+/* Sets one key unless the user has set it with kafka.KEY: for what may be tuned. */
+enum rc kafka_conf_default(rd_kafka_conf_t *conf, const struct config *cfg, const char *key, const char *value,
+                           struct err *err) MUST_USE;
 
 /* Sets one key; FATAL when refused. */
 enum rc kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value, struct err *err) MUST_USE;

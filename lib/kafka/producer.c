@@ -15,6 +15,9 @@
 #define TOPIC_MISSING_REFRESH_MS 3000
 #define METADATA_TIMEOUT_MS 5000
 #define OFFSETS_TIMEOUT_MS 5000
+#define AWAY_ASK_MS 1000
+#define AWAY_TIMEOUT_MS 300
+#define CALL_SLICE_MS 1000 /* relay.lock.timeout.ms is at least twice as long */
 
 struct topic_entry {
     char *name;
@@ -29,6 +32,8 @@ struct producer {
     int slice_ms;
     int commit_slice_ms;
     producer_refused_fn refused;
+    bool away;
+    int64_t away_asked_ms;
     struct topic_entry topics[TOPIC_CACHE_MAX];
     size_t n_topics;
 };
@@ -44,33 +49,62 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opa
     }
 }
 
-static enum rc configure(rd_kafka_conf_t *conf, const struct producer_options *opt, struct err *err)
+/* ALL_BROKERS_DOWN comes once, and nothing says that they are back: see producer_is_away. */
+static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+{
+    struct producer *p = opaque;
+
+    p->away = p->away || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    log_write(LOG_WARN, "kafka", "client error", KV_S("client", rd_kafka_name(rk)),
+              KV_S("code", rd_kafka_err2name((rd_kafka_resp_err_t)code)), KV_S("text", reason), KV_END);
+}
+
+bool producer_is_away(struct producer *p)
+{
+    const struct rd_kafka_metadata *md = NULL;
+
+    rd_kafka_poll(p->rk, 0);
+    if (p->away && clock_mono_ms() - p->away_asked_ms > AWAY_ASK_MS) {
+        p->away_asked_ms = clock_mono_ms();
+        if (rd_kafka_metadata(p->rk, 0, NULL, &md, AWAY_TIMEOUT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            rd_kafka_metadata_destroy(md);
+            p->away = false;
+        }
+    }
+    return p->away;
+}
+
+static enum rc configure(rd_kafka_conf_t *conf, const struct config *cfg, const struct producer_options *opt,
+                         struct err *err)
 {
     char timeout[16];
     const struct {
         const char *key;
         const char *value;
+        bool fixed; /* else the user may tune it */
     } rows[] = {
-        {"transactional.id", opt->transactional_id},
-        {"transaction.timeout.ms", timeout},
-        {"message.timeout.ms", timeout},
-        {"partitioner", "murmur2_random"}, /* as Java clients: one key, one partition, whoever writes */
-        {"linger.ms", "5"},
-        {"batch.num.messages", "10000"},
-        {"batch.size", "1000000"},
-        {"queue.buffering.max.messages", "100000"},
-        {"queue.buffering.max.kbytes", "65536"},
-        {"compression.type", "lz4"},
-        {"retry.backoff.ms", "20"},
+        {"transactional.id", opt->transactional_id, true},
+        {"transaction.timeout.ms", timeout, true},
+        {"message.timeout.ms", timeout, true},
+        {"partitioner", "murmur2_random", true}, /* as Java clients: one key, one partition, whoever writes */
+        {"linger.ms", "5", false},
+        {"batch.num.messages", "10000", false},
+        {"batch.size", "1000000", false},
+        {"queue.buffering.max.messages", "100000", false},
+        {"queue.buffering.max.kbytes", "65536", false},
+        {"compression.type", "lz4", false},
+        {"retry.backoff.ms", "20", false},
         /* Our own limit is the topic's; the client's must not be the lower one. */
-        {"message.max.bytes", "16777216"},
+        {"message.max.bytes", "16777216", false},
     };
 
     snprintf(timeout, sizeof(timeout), "%d", opt->transaction_timeout_ms);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        TRY(kafka_conf_set(conf, rows[i].key, rows[i].value, err));
+        TRY(rows[i].fixed ? kafka_conf_set(conf, rows[i].key, rows[i].value, err)
+                          : kafka_conf_default(conf, cfg, rows[i].key, rows[i].value, err));
     }
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    rd_kafka_conf_set_error_cb(conf, on_error);
     return RC_OK;
 }
 
@@ -82,7 +116,7 @@ enum rc producer_create(const struct config *cfg, const struct producer_options 
     enum rc rc = RC_OK;
 
     TRY(kafka_conf_create(cfg, opt->client, &conf, err));
-    rc = configure(conf, opt, err);
+    rc = configure(conf, cfg, opt, err);
     if (rc != RC_OK) {
         rd_kafka_conf_destroy(conf);
         return rc;
@@ -92,7 +126,7 @@ enum rc producer_create(const struct config *cfg, const struct producer_options 
     p->opaque = opt->opaque;
     p->refused = opt->refused;
     p->slice_ms = PRODUCER_SLICE_MS;
-    p->commit_slice_ms = opt->commit_slice_ms > 0 ? opt->commit_slice_ms : PRODUCER_SLICE_MS;
+    p->commit_slice_ms = opt->commit_slice_ms > 0 ? opt->commit_slice_ms : CALL_SLICE_MS;
     rd_kafka_conf_set_opaque(conf, p);
     rc = kafka_new(RD_KAFKA_PRODUCER, conf, &p->rk, err);
     if (rc != RC_OK) {
@@ -145,7 +179,8 @@ static enum rc classify(rd_kafka_error_t *e, const char *what, bool *out_again, 
  * Repeats call(rk, slice) while it asks for more time. All three calls it is used for are resumable, but never in short
  * slices: a resumed commit_transaction first asks librdkafka's main thread for its state, and when the slice ends
  * before that answer, librdkafka (2.0.2) forgets that a commit is going on, takes the broker's answer to it for that of
- * an abort and ends the process ("BUG: Invalid transaction state transition").
+ * an abort and ends the process ("BUG: Invalid transaction state transition"). Hence CALL_SLICE_MS: as long as the
+ * session's heartbeat allows, so that only a machine that starves a thread for all that time comes near it.
  */
 static enum rc sliced(struct producer *p, rd_kafka_error_t *(*call)(rd_kafka_t *, int), const char *what,
                       struct err *err)
@@ -162,7 +197,7 @@ static enum rc sliced(struct producer *p, rd_kafka_error_t *(*call)(rd_kafka_t *
         if (p->idle != NULL) {
             TRY(p->idle(p->opaque, err));
         }
-        if (clock_mono_ms() - began < PRODUCER_SLICE_MS / 4) {
+        if (clock_mono_ms() - began < CALL_SLICE_MS / 4) {
             clock_sleep_ms(50); /* an error that returns at once must not spin */
         }
     }
@@ -291,7 +326,9 @@ enum rc producer_abort(struct producer *p, struct err *err)
 
 enum rc producer_flush(struct producer *p, struct err *err)
 {
-    while (rd_kafka_flush(p->rk, p->slice_ms) == RD_KAFKA_RESP_ERR__TIMED_OUT) {
+    /* What waits in a dead producer waits for its time-out; the next call tells that it is dead. */
+    while (rd_kafka_flush(p->rk, p->slice_ms) == RD_KAFKA_RESP_ERR__TIMED_OUT &&
+           rd_kafka_fatal_error(p->rk, NULL, 0) == RD_KAFKA_RESP_ERR_NO_ERROR) {
         if (p->idle != NULL) {
             TRY(p->idle(p->opaque, err));
         }
@@ -330,6 +367,11 @@ static enum rc ask_partitions(struct producer *p, const char *topic, int *out_pa
         return RC_RETRY;
     }
     rd_kafka_resp_err_t why = md->topic_cnt == 1 ? md->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    if (why == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
+        rd_kafka_metadata_destroy(md);
+        *out_partitions = PRODUCER_TOPIC_FORBIDDEN;
+        return RC_OK;
+    }
     *out_partitions = why == RD_KAFKA_RESP_ERR_NO_ERROR ? md->topics[0].partition_cnt : 0;
     rd_kafka_metadata_destroy(md);
     if (kafka_rc(why) == RC_RETRY) {
@@ -343,7 +385,7 @@ enum rc producer_topic_partitions(struct producer *p, const char *topic, int *ou
     struct topic_entry *t = topic_entry(p, topic);
     int64_t now = clock_mono_ms();
 
-    if (t->partitions == 0 && (t->asked_ms == 0 || now - t->asked_ms > TOPIC_MISSING_REFRESH_MS)) {
+    if (t->partitions <= 0 && (t->asked_ms == 0 || now - t->asked_ms > TOPIC_MISSING_REFRESH_MS)) {
         TRY(ask_partitions(p, topic, &t->partitions, err));
         t->asked_ms = now;
     }

@@ -9,7 +9,7 @@
  * Order of decisions: fenced, fatal, abortable, retriable (retried inside), anything else is fatal. FENCED does not
  * prove a rival: the broker's own transaction time-out looks the same.
  *
- * Blocking calls wait in slices (PRODUCER_SLICE_MS, see producer_set_slice) and call `idle` between them, which keeps
+ * Blocking calls wait in slices of at most a second (see producer_set_slice) and call `idle` between them, which keeps
  * the database session of the caller alive and may give up by returning anything but RC_OK.
  *
  * Records given with producer_send must stay valid until the transaction is committed or aborted (no copies are made).
@@ -43,7 +43,7 @@ struct producer_options {
     producer_idle_fn idle;        /* may be NULL */
     producer_refused_fn refused;  /* may be NULL */
     void *opaque;
-    int commit_slice_ms; /* longest wait inside of commit, abort and init between calls of idle; 0 = PRODUCER_SLICE_MS
+    int commit_slice_ms; /* longest wait inside of commit, abort and init between calls of idle; 0 = one second
                           */
 };
 
@@ -71,7 +71,10 @@ enum rc producer_create(const struct config *cfg, const struct producer_options 
 /* Does not wait; an open transaction stays for the broker's time-out or the next init. Accepts NULL. */
 void producer_destroy(struct producer *p);
 
-/* Milliseconds between calls of idle in the calls below; PRODUCER_SLICE_MS at the start. */
+/*
+ * Milliseconds between calls of idle while producer_commit and producer_flush wait for records to be acknowledged;
+ * PRODUCER_SLICE_MS at the start. Calls of librdkafka's transaction interface keep to a second.
+ */
 void producer_set_slice(struct producer *p, int slice_ms);
 
 /* init_transactions: fences the predecessor and ends what it left open. Once per producer. Waits for a broker that is
@@ -98,9 +101,13 @@ enum rc producer_abort(struct producer *p, struct err *err) MUST_USE;
 
 /*
  * Does the topic exist? Cached; a missing one is asked for again after refresh_ms. RETRY when no broker answers.
- * *out_partitions 0 = does not exist.
+ * *out_partitions 0 = does not exist, PRODUCER_TOPIC_FORBIDDEN = this client may not see it.
  */
+#define PRODUCER_TOPIC_FORBIDDEN (-1)
 enum rc producer_topic_partitions(struct producer *p, const char *topic, int *out_partitions, struct err *err) MUST_USE;
+
+/* Serves the client; true while no broker can be reached (asked again once a second, for at most 300 ms). */
+bool producer_is_away(struct producer *p);
 
 rd_kafka_t *producer_handle(struct producer *p);
 

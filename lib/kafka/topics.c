@@ -7,11 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "kafka/conf.h"
 #include "kafka/rc.h"
 
 #define ADMIN_TIMEOUT_MS 15000
+#define LEADER_LOOKS 50
+#define LEADER_PAUSE_MS 100
 #define METADATA_TIMEOUT_MS 5000
 
 static enum rc open_client(const struct config *cfg, rd_kafka_t **out_rk, struct err *err)
@@ -32,14 +35,14 @@ static const struct rd_kafka_metadata_topic *find_topic(const struct rd_kafka_me
     return NULL;
 }
 
-static enum rc compare_partitions(rd_kafka_t *rk, const struct topic_want *wants, size_t n, struct topic_diff *diffs,
-                                  struct err *err)
+static enum rc compare_partitions(rd_kafka_t *rk, const char *brokers, const struct topic_want *wants, size_t n,
+                                  struct topic_diff *diffs, struct err *err)
 {
     const struct rd_kafka_metadata *md = NULL;
     rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 1, NULL, &md, METADATA_TIMEOUT_MS);
 
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        kafka_fail(err, code, NULL, "no Kafka broker answers");
+        kafka_fail(err, code, NULL, "no answer from Kafka at %s", brokers);
         err->rc = RC_RETRY;
         return RC_RETRY;
     }
@@ -169,7 +172,7 @@ enum rc topics_compare(const struct config *cfg, const struct topic_want *wants,
     rd_kafka_t *rk CLEANUP(kafka_destroyp) = NULL;
 
     TRY(open_client(cfg, &rk, err));
-    TRY(compare_partitions(rk, wants, n, diffs, err));
+    TRY(compare_partitions(rk, config_str(cfg, "kafka.brokers"), wants, n, diffs, err));
     return compare_configs(rk, wants, n, diffs, err);
 }
 
@@ -234,10 +237,50 @@ static enum rc create_missing(rd_kafka_t *rk, const struct topic_want *wants, co
     return rc;
 }
 
+struct alteration {
+    const struct topic_want *want;
+    rd_kafka_ConfigResource_t *next;
+};
+
+/* librdkafka appends a key that is set twice, and the broker refuses the whole then. */
+static bool is_wanted(const struct topic_want *want, const char *key)
+{
+    for (size_t i = 0; i < want->n_configs; i++) {
+        if (strcmp(want->configs[i].key, key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A new topic has no leaders for a moment; whoever comes next should find them. */
+static void wait_for_leaders(rd_kafka_t *rk, const struct topic_want *wants, size_t n)
+{
+    for (int i = 0; i < LEADER_LOOKS; i++) {
+        const struct rd_kafka_metadata *md = NULL;
+        bool all = true;
+        if (rd_kafka_metadata(rk, 1, NULL, &md, METADATA_TIMEOUT_MS) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return;
+        }
+        for (size_t t = 0; t < n; t++) {
+            const struct rd_kafka_metadata_topic *topic = find_topic(md, wants[t].name);
+            for (int p = 0; topic != NULL && p < topic->partition_cnt; p++) {
+                all = all && topic->partitions[p].leader >= 0 && topic->partitions[p].err == RD_KAFKA_RESP_ERR_NO_ERROR;
+            }
+            all = all && topic != NULL;
+        }
+        rd_kafka_metadata_destroy(md);
+        if (all) {
+            return;
+        }
+        clock_sleep_ms(LEADER_PAUSE_MS);
+    }
+}
+
 /* What an operator set on the topic and we do not declare is kept. */
 static enum rc keep_others(const rd_kafka_ConfigResource_t *res, void *opaque, struct err *err)
 {
-    rd_kafka_ConfigResource_t *next = opaque;
+    const struct alteration *a = opaque;
     size_t n = 0;
     const rd_kafka_ConfigEntry_t **list = rd_kafka_ConfigResource_configs(res, &n);
 
@@ -247,8 +290,8 @@ static enum rc keep_others(const rd_kafka_ConfigResource_t *res, void *opaque, s
     }
     for (size_t i = 0; i < n; i++) {
         if (rd_kafka_ConfigEntry_source(list[i]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG &&
-            rd_kafka_ConfigEntry_value(list[i]) != NULL) {
-            rd_kafka_ConfigResource_set_config(next, rd_kafka_ConfigEntry_name(list[i]),
+            rd_kafka_ConfigEntry_value(list[i]) != NULL && !is_wanted(a->want, rd_kafka_ConfigEntry_name(list[i]))) {
+            rd_kafka_ConfigResource_set_config(a->next, rd_kafka_ConfigEntry_name(list[i]),
                                                rd_kafka_ConfigEntry_value(list[i]));
         }
     }
@@ -273,7 +316,8 @@ static enum rc alter_one(rd_kafka_t *rk, const struct topic_want *want, struct e
 {
     rd_kafka_ConfigResource_t *res = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, want->name);
     rd_kafka_ConfigResource_t *ask = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, want->name);
-    enum rc rc = describe(rk, &ask, 1, keep_others, res, err);
+    struct alteration a = {.want = want, .next = res};
+    enum rc rc = describe(rk, &ask, 1, keep_others, &a, err);
 
     if (rc == RC_OK) {
         rd_kafka_queue_t *q = rd_kafka_queue_new(rk);
@@ -301,6 +345,9 @@ enum rc topics_apply(const struct config *cfg, const struct topic_want *wants, c
     *out_changed = 0;
     TRY(open_client(cfg, &rk, err));
     TRY(create_missing(rk, wants, diffs, n, out_changed, err));
+    if (*out_changed > 0) {
+        wait_for_leaders(rk, wants, n);
+    }
     for (size_t i = 0; i < n; i++) {
         if (diffs[i].state == TOPIC_DIFFERS) {
             TRY(alter_one(rk, &wants[i], err));

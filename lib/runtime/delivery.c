@@ -11,7 +11,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "kafka/conf.h"
 #include "runtime/delivery_internal.h"
 
 #define TICK_MS 50
@@ -61,7 +60,7 @@ void delivery_stop(struct delivery *d, enum rc rc, const struct err *why, int64_
         d->err.rc = rc;
         log_error(d->proc->name, "the role ends", KV_ERR(&d->err));
     }
-    (void)uv_timer_start(&d->soon, d->soon.timer_cb, 0, 0);
+    (void)uv_async_send(&d->async);
 }
 
 /* Of the other threads. */
@@ -101,7 +100,7 @@ static void slot_turn(struct delivery *d)
     snprintf(detail, sizeof(detail), "%s %d%s%.100s", slot_state_name(state), number, state == SLOT_OWNED ? "" : ": ",
              state == SLOT_OWNED ? "" : why.text);
     role_ready(d->role, "slot", state == SLOT_OWNED, detail);
-    if (state == SLOT_TAKEN || state == SLOT_FAILED) {
+    if ((state == SLOT_TAKEN || state == SLOT_FAILED) && d->rc == RC_OK) {
         delivery_stop(d, state == SLOT_TAKEN ? RC_FENCED : RC_FATAL, &why, d->lim.drain_ms);
         return;
     }
@@ -121,6 +120,21 @@ static void slot_turn(struct delivery *d)
     txn_submit(d->txn, job);
 }
 
+static void subscribe(struct delivery *d)
+{
+    struct err err;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+
+    (void)rd_kafka_topic_partition_list_add(list, d->input, RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(d->consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rc_ignore(err_set(&err, RC_FATAL, __FILE__, __LINE__, "cannot subscribe to %s: %s", d->input,
+                          rd_kafka_err2str(code)));
+        delivery_stop(d, RC_FATAL, &err, 0);
+    }
+}
+
 static void opened(struct delivery *d, struct txn_job *job)
 {
     struct err err = job->err;
@@ -137,15 +151,27 @@ static void opened(struct delivery *d, struct txn_job *job)
     role_ready(d->role, "producer", true, d->txn_id);
     d->phase = PHASE_RUN;
     d->polled_ms = clock_mono_ms();
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    (void)rd_kafka_topic_partition_list_add(list, d->input, RD_KAFKA_PARTITION_UA);
-    rd_kafka_resp_err_t code = rd_kafka_subscribe(d->consumer, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        rc_ignore(err_set(&err, RC_FATAL, __FILE__, __LINE__, "cannot subscribe to %s: %s", d->input,
-                          rd_kafka_err2str(code)));
-        delivery_stop(d, RC_FATAL, &err, 0);
+    subscribe(d);
+}
+
+/* After a consumer that was fenced: see on_error(). */
+static void reopen_turn(struct delivery *d)
+{
+    struct err err;
+
+    if (d->fenced_ms == 0 || d->state != GROUP_NONE || txn_busy(d->txn) ||
+        !slot_confirmed_since(d->slot, d->fenced_ms)) {
+        return;
     }
+    d->fenced_ms = 0;
+    delivery_consumer_close(d);
+    enum rc rc = delivery_consumer_open(d, &err);
+    if (rc != RC_OK) {
+        delivery_stop(d, rc, &err, 0);
+        return;
+    }
+    txn_set_consumer(d->txn, d->consumer);
+    subscribe(d);
 }
 
 static void job_turn(struct delivery *d)
@@ -196,7 +222,10 @@ void delivery_turn(struct delivery *d)
     if (d->phase == PHASE_STOP) {
         stop_turn(d);
     }
-    if (d->phase == PHASE_RUN && d->more) {
+    if (d->phase == PHASE_RUN) {
+        reopen_turn(d);
+    }
+    if (d->phase == PHASE_RUN && d->more && d->fenced_ms == 0) {
         delivery_read(d);
     }
     if (d->state == GROUP_LEAVING) {
@@ -207,7 +236,7 @@ void delivery_turn(struct delivery *d)
         delivery_commit_due(d, now);
     }
     if (d->more && d->phase == PHASE_RUN && d->no_room_ms == 0) {
-        (void)uv_timer_start(&d->soon, d->soon.timer_cb, 0, 0); /* the queue is not empty, but the loop has its turn */
+        (void)uv_async_send(&d->async); /* the queue is not empty, but the loop has its turn */
     }
 }
 
@@ -293,42 +322,6 @@ static void handles_close(struct delivery *d)
 
 /* ---------------------------------------------------------------------------------------------------- life */
 
-static void make_names(struct delivery *d)
-{
-    size_t n = 0;
-
-    while (d->proc->outputs[n] != NULL) {
-        n++;
-    }
-    d->client = xasprintf("sluice-%s", d->proc->name);
-    d->group = xasprintf("%s%s", config_str(d->cfg, "topic.prefix"), d->client);
-    d->input = kafka_topic_name(d->cfg, d->proc->input);
-    d->dlq = kafka_topic_name(d->cfg, d->proc->dlq);
-    d->topics = xcalloc(n + 3, sizeof(*d->topics));
-    for (size_t i = 0; i < n; i++) {
-        d->topics[i] = kafka_topic_name(d->cfg, d->proc->outputs[i]);
-    }
-    d->topics[n] = xstrdup(d->dlq);
-    d->topics[n + 1] = xstrdup(d->input);
-}
-
-static void delivery_done(struct delivery *d)
-{
-    for (size_t i = 0; d->topics[i] != NULL; i++) {
-        free(d->topics[i]);
-    }
-    free(d->topics);
-    free(d->client);
-    free(d->group);
-    free(d->txn_id);
-    free(d->instance_id);
-    free(d->input);
-    free(d->dlq);
-    free(d->batch);
-    free(d->owner);
-    free(d);
-}
-
 static enum rc run_loop(struct delivery *d, struct err *err)
 {
     char *name = NULL;
@@ -363,7 +356,7 @@ enum rc delivery_run(struct role_ctx *role, const struct delivery_processor *pro
     d->seed = clock_random();
     d->polled_ms = clock_mono_ms();
     delivery_limits_read(d);
-    make_names(d);
+    delivery_names_make(d);
     delivery_metrics_make(d);
     d->watch = role_watch(role, "delivery", WATCHDOG_MS);
     role_ready(role, "slot", false, "starting");
@@ -377,6 +370,9 @@ enum rc delivery_run(struct role_ctx *role, const struct delivery_processor *pro
     }
     handles_close(d);
     role_unwatch(role, d->watch);
-    delivery_done(d);
+    delivery_names_free(d);
+    free(d->batch);
+    free(d->owner);
+    free(d);
     return rc;
 }

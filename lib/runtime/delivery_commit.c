@@ -144,6 +144,7 @@ static void committed(struct delivery *d, struct txn_job *job)
     metric_inc(d->m.commits);
     metric_observe(d->m.commit_seconds, (double)job->took_ms / 1000);
     d->aborts = 0;
+    d->fenced = 0;
     d->prove = false;
     delivery_forget_batch(d);
     txn_job_free(job);

@@ -7,12 +7,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "kafka/conf.h"
 #include "kafka/rc.h"
 #include "runtime/delivery_internal.h"
 
 #define READ_TURN 500        /* records read before the loop has its turn */
 #define NO_ROOM_PAUSE_MS 250 /* without room this long the partitions are paused, else the queue is just not polled */
+#define FENCED_MAX 10        /* consumers in a row, without a commit in between */
 #define LEAVE_EXTRA_MS 5000  /* for the last commit, after the deadline of what is in flight */
 
 /* ---------------------------------------------------------------------------------------------------- leaving */
@@ -54,7 +54,7 @@ void delivery_leave(struct delivery *d, bool lost, int64_t by_ms)
 
 static void left(struct delivery *d)
 {
-    bool retake = d->retake && !rd_kafka_assignment_lost(d->consumer);
+    bool retake = d->retake && d->fenced_ms == 0 && !rd_kafka_assignment_lost(d->consumer);
 
     delivery_drop_finished(d);
     delivery_forget_batch(d);
@@ -69,7 +69,7 @@ static void left(struct delivery *d)
     }
     delivery_parts_free(d);
     delivery_set_state(d, GROUP_NONE);
-    if (d->phase == PHASE_RUN) {
+    if (d->phase == PHASE_RUN && d->fenced_ms == 0) {
         rd_kafka_assign(d->consumer, NULL);
     }
 }
@@ -187,7 +187,8 @@ static void on_assign(struct delivery *d, const rd_kafka_topic_partition_list_t 
  * committed or dropped. Until then the group waits, and this member can get no new generation: what a job commits is
  * checked against the old one.
  */
-static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list, void *opaque)
+void delivery_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list,
+                           void *opaque)
 {
     struct delivery *d = opaque;
 
@@ -242,7 +243,11 @@ static bool has_room(const struct delivery *d)
     return (int64_t)d->n_all < d->lim.records_max && (int64_t)d->bytes < d->lim.bytes_max;
 }
 
-/* Errors of the consumer, which come in the place of records. */
+/*
+ * Errors of the consumer, which come in the place of records. Fenced does not prove a rival: a member whose join was
+ * answered when the broker died comes back with an id that is no longer its own. So the consumer is made anew, once
+ * PostgreSQL says that the slot is still ours.
+ */
 static void on_error(struct delivery *d, const rd_kafka_message_t *msg)
 {
     char text[256] = "";
@@ -256,7 +261,15 @@ static void on_error(struct delivery *d, const rd_kafka_message_t *msg)
     rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(d->consumer, text, sizeof(text));
     if (fatal != RD_KAFKA_RESP_ERR_NO_ERROR) {
         enum rc rc = kafka_fail(&err, fatal, text, "the consumer of %s", d->input);
-        delivery_stop(d, rc == RC_FENCED ? RC_FENCED : RC_FATAL, &err, 0);
+        if (rc != RC_FENCED || ++d->fenced >= FENCED_MAX) {
+            delivery_stop(d, rc == RC_FENCED ? RC_FENCED : RC_FATAL, &err, 0);
+            return;
+        }
+        log_warn(d->proc->name, "the consumer is made anew", KV_ERR(&err));
+        d->fenced_ms = clock_mono_ms();
+        if (d->state != GROUP_NONE) {
+            delivery_leave(d, true, 0);
+        }
         return;
     }
     rc_ignore(kafka_fail(&err, msg->err, rd_kafka_message_errstr(msg), "reading %s", d->input));
@@ -309,6 +322,9 @@ void delivery_read(struct delivery *d)
         }
         on_message(d, msg);
         rd_kafka_message_destroy(msg);
+        if (d->fenced_ms != 0) {
+            return;
+        }
     }
 }
 
@@ -342,71 +358,4 @@ void delivery_flow(struct delivery *d, int64_t now)
         }
     }
     metric_set(d->m.paused, (double)paused);
-}
-
-/* ---------------------------------------------------------------------------------------------------- consumer */
-
-static enum rc configure(rd_kafka_conf_t *conf, const struct delivery *d, struct err *err)
-{
-    char session[16];
-    const struct {
-        const char *key;
-        const char *value;
-    } rows[] = {
-        {"group.id", d->group},
-        {"group.instance.id", d->instance_id},
-        {"enable.auto.commit", "false"},
-        {"enable.auto.offset.store", "false"},
-        {"auto.offset.reset", "error"}, /* never a silent jump */
-        {"isolation.level", "read_committed"},
-        {"session.timeout.ms", session},
-        {"heartbeat.interval.ms", "1000"},
-        {"max.poll.interval.ms", "60000"},
-        {"partition.assignment.strategy", "range,roundrobin"}, /* eager: cooperative has bugs before 2.10 */
-        {"enable.partition.eof", "true"},
-        {"queued.max.messages.kbytes", "8192"},
-        {"queued.min.messages", "5000"},
-        {"fetch.wait.max.ms", "10"}, /* a read_committed fetch is not woken by the end of a transaction */
-        {"check.crcs", "true"},
-    };
-
-    snprintf(session, sizeof(session), "%d", (int)d->lim.session_ms);
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        TRY(kafka_conf_set(conf, rows[i].key, rows[i].value, err));
-    }
-    return RC_OK;
-}
-
-enum rc delivery_consumer_open(struct delivery *d, struct err *err)
-{
-    static const uint64_t one = 1;
-    rd_kafka_conf_t *conf = NULL;
-
-    TRY(kafka_conf_create(d->cfg, d->client, &conf, err));
-    enum rc rc = configure(conf, d, err);
-    if (rc != RC_OK) {
-        rd_kafka_conf_destroy(conf);
-        return rc;
-    }
-    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
-    rd_kafka_conf_set_opaque(conf, d);
-    TRY(kafka_new(RD_KAFKA_CONSUMER, conf, &d->consumer, err));
-    rd_kafka_poll_set_consumer(d->consumer);
-    d->queue = rd_kafka_queue_get_consumer(d->consumer);
-    rd_kafka_queue_io_event_enable(d->queue, d->kafka_fd, &one, sizeof(one));
-    return RC_OK;
-}
-
-void delivery_consumer_close(struct delivery *d)
-{
-    if (d->consumer == NULL) {
-        return;
-    }
-    d->closing = true;
-    rd_kafka_queue_io_event_enable(d->queue, -1, NULL, 0);
-    rd_kafka_queue_destroy(d->queue);
-    rd_kafka_assign(d->consumer, NULL);
-    rd_kafka_consumer_close(d->consumer);
-    kafka_destroy(d->consumer);
-    d->consumer = NULL;
 }

@@ -112,7 +112,8 @@ struct delivery {
     uv_poll_t kafka_poll;
     uv_async_t async;
     uv_timer_t tick;
-    uv_timer_t soon; /* the next thing that is due earlier than the tick */
+    uv_timer_t
+        soon; /* the linger of a transaction; never 0 ms: such a timer would run before any socket. Next turn: async */
     int kafka_fd;
     bool kafka_poll_open;
 
@@ -131,8 +132,10 @@ struct delivery {
     bool closing; /* the consumer is being closed */
     bool prove;   /* was away so long that the membership must be proved before anything starts */
     bool load_pause;
-    bool more;     /* the consumer's queue may not be empty */
-    bool starting; /* in delivery_start_ready */
+    bool more;         /* the consumer's queue may not be empty */
+    bool starting;     /* in delivery_start_ready */
+    int64_t fenced_ms; /* the consumer is dead since then, and will be made anew; 0 = it is not */
+    int fenced;        /* in a row */
     int64_t leave_by_ms;
     int64_t polled_ms;
     int64_t no_room_ms; /* since when; 0 = there is room */
@@ -191,9 +194,13 @@ void delivery_commit_due(struct delivery *d, int64_t now);
 void delivery_commit_done(struct delivery *d, struct txn_job *job);
 void delivery_forget_batch(struct delivery *d);
 
-/* delivery_group.c */
+/* delivery_consumer.c */
 enum rc delivery_consumer_open(struct delivery *d, struct err *err) MUST_USE;
 void delivery_consumer_close(struct delivery *d);
+
+/* delivery_group.c */
+void delivery_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list,
+                           void *opaque);
 void delivery_read(struct delivery *d);
 void delivery_leave(struct delivery *d, bool lost, int64_t by_ms);
 void delivery_leave_turn(struct delivery *d, int64_t now);
@@ -210,6 +217,8 @@ void delivery_set_state(struct delivery *d, enum group_state state);
 
 /* delivery_options.c */
 void delivery_limits_read(struct delivery *d);
+void delivery_names_make(struct delivery *d);
+void delivery_names_free(struct delivery *d);
 void delivery_metrics_make(struct delivery *d);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Options and metrics every delivery processor has. */
+/* Options, names and metrics every delivery processor has. */
+#include <stdlib.h>
+
+#include "kafka/conf.h"
 #include "runtime/delivery_internal.h"
 
 static const struct option ROWS[] = {
@@ -88,6 +91,39 @@ void delivery_limits_read(struct delivery *d)
                                       .retry_base_ms = config_int(d->cfg, "delivery.retry.base.ms"),
                                       .retry_max_ms = config_int(d->cfg, "delivery.retry.max.ms"),
                                       .session_ms = config_int(d->cfg, "delivery.session.timeout.ms")};
+}
+
+void delivery_names_make(struct delivery *d)
+{
+    size_t n = 0;
+
+    while (d->proc->outputs[n] != NULL) {
+        n++;
+    }
+    d->client = xasprintf("sluice-%s", d->proc->name);
+    d->group = xasprintf("%s%s", config_str(d->cfg, "topic.prefix"), d->client);
+    d->input = kafka_topic_name(d->cfg, d->proc->input);
+    d->dlq = kafka_topic_name(d->cfg, d->proc->dlq);
+    d->topics = xcalloc(n + 3, sizeof(*d->topics));
+    for (size_t i = 0; i < n; i++) {
+        d->topics[i] = kafka_topic_name(d->cfg, d->proc->outputs[i]);
+    }
+    d->topics[n] = xstrdup(d->dlq);
+    d->topics[n + 1] = xstrdup(d->input);
+}
+
+void delivery_names_free(struct delivery *d)
+{
+    for (size_t i = 0; d->topics[i] != NULL; i++) {
+        free(d->topics[i]);
+    }
+    free(d->topics);
+    free(d->client);
+    free(d->group);
+    free(d->txn_id);
+    free(d->instance_id);
+    free(d->input);
+    free(d->dlq);
 }
 
 void delivery_metrics_make(struct delivery *d)

@@ -263,3 +263,9 @@ void txn_cancel(struct txn *t)
 {
     atomic_store(&t->cancelled, true);
 }
+
+void txn_set_consumer(struct txn *t, rd_kafka_t *consumer)
+{
+    assert(!t->busy);
+    t->opt.consumer = consumer;
+}

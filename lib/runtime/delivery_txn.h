@@ -89,6 +89,7 @@ struct txn *txn_stop(struct txn *t);
 
 void txn_submit(struct txn *t, struct txn_job *job); /* not while busy */
 bool txn_busy(const struct txn *t);
+void txn_set_consumer(struct txn *t, rd_kafka_t *consumer); /* another one instead; not while busy */
 struct txn_job *txn_take_done(struct txn *t); /* the finished job, which is then the caller's; NULL = none */
 /* The job under way is not wanted any more: it ends soon, whatever it waits for; its result counts for nothing. */
 void txn_cancel(struct txn *t);

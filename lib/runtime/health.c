@@ -15,7 +15,7 @@ static struct part *part_get(struct role_ctx *ctx, const char *name, bool *out_n
 {
     *out_new = false;
     for (size_t i = 0; i < ctx->n_parts; i++) {
-        if (strcmp(ctx->parts[i].name, name) == 0) {
+        if (strncmp(ctx->parts[i].name, name, ROLE_NAME_MAX - 1) == 0) {
             return &ctx->parts[i];
         }
     }

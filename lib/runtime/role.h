@@ -51,8 +51,9 @@ bool role_wait_ms(const struct role_ctx *ctx, int64_t ms);
 void role_stop(struct role_ctx *ctx, const struct err *why);
 
 /*
- * Readiness: /readyz is 200 when every named part is ready. Parts appear when first set; detail (copied, short,
- * no secrets) is shown. At least one part must be set before the role counts as ready. Changes are logged once.
+ * Readiness: /readyz is 200 when every named part (at most 95 bytes of name) is ready. Parts appear when first set;
+ * detail (copied, short, no secrets) is shown. At least one part must be set before the role counts as ready. Changes
+ * are logged once.
  */
 void role_ready(struct role_ctx *ctx, const char *part, bool ready, const char *detail);
 

@@ -14,14 +14,16 @@
 
 #define KEEPER_TURN_MS 250
 
+#define ROLE_NAME_MAX 96 /* of a part or a watch, with its NUL */
+
 struct part {
-    char name[32];
-    char detail[160];
+    char name[ROLE_NAME_MAX];
+    char detail[400];
     bool ready;
 };
 
 struct watch {
-    char name[32];
+    char name[ROLE_NAME_MAX];
     int64_t limit_ms;
     _Atomic uint64_t ticks;
     uint64_t seen_ticks;     /* the keeper's */

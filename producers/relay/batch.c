@@ -226,12 +226,12 @@ static void add_oversize(struct batch *b, struct row *r, const struct row_cells 
 {
     char why[160];
 
-    snprintf(why, sizeof(why), "row of %" PRId64 " bytes; expected at most %" PRId64 " (relay.record.bytes.max)", full,
-             b->limits.record_bytes_max);
+    snprintf(why, sizeof(why), "record of %" PRId64 " bytes; expected at most %" PRId64 " (relay.record.bytes.max)",
+             full, b->limits.record_bytes_max);
     batch_mark_dead(b, r, "too-large", why);
-    if (cells->sha256.text != NULL) {
+    if (cells->sha256.text != NULL && cells->payload_bytes > (int64_t)DEAD_VALUE_BYTES) {
         r->sha256 = arena_strndup(&b->arena, cells->sha256.text, cells->sha256.len);
-        r->full_len = full;
+        r->full_len = cells->payload_bytes;
     }
 }
 
@@ -303,6 +303,35 @@ void batch_kill(struct batch *b, int64_t i, const char *class, const char *messa
     batch_add_outcome(b, &b->rows[i]);
 }
 
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s);
+    size_t m = strlen(end);
+
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+/* State, outcomes and dead letters: a row that could name them could forge what others rely on. */
+static bool is_ours(const char *topic)
+{
+    return strncmp(topic, "sluice.", 7) == 0 || strncmp(topic, "__", 2) == 0 || ends_with(topic, ".outcomes") ||
+           ends_with(topic, ".dlq");
+}
+
+void batch_kill_larger(struct batch *b, int64_t i, const char *class, const char *message)
+{
+    size_t len = b->rows[i].value_len;
+    const char *topic = b->rows[i].topic;
+
+    for (int64_t k = 0; k < b->n_rows; k++) {
+        struct row *r = &b->rows[k];
+        if (r->dead == NULL && r->refused == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && r->value_len >= len &&
+            strcmp(r->topic, topic) == 0) {
+            batch_kill(b, k, class, message);
+        }
+    }
+}
+
 enum rc batch_check_topics(struct batch *b, struct producer *p, struct err *err)
 {
     if (b->src->topic_column < 0) {
@@ -314,10 +343,17 @@ enum rc batch_check_topics(struct batch *b, struct producer *p, struct err *err)
         if (b->rows[i].dead != NULL) {
             continue;
         }
-        TRY(producer_topic_partitions(p, b->rows[i].topic, &partitions, err));
-        if (partitions == 0) {
-            snprintf(why, sizeof(why), "column %s: topic \"%s\" does not exist",
+        const char *name = b->rows[i].topic + strlen(b->prefix);
+        if (is_ours(name)) {
+            snprintf(why, sizeof(why), "column %s: topic \"%s\" is written by sluice alone and takes no rows",
                      b->src->columns[b->src->topic_column].name, b->rows[i].topic);
+            batch_kill(b, i, "forbidden-topic", why);
+            continue;
+        }
+        TRY(producer_topic_partitions(p, b->rows[i].topic, &partitions, err));
+        if (partitions <= 0) {
+            snprintf(why, sizeof(why), "column %s: topic \"%s\" %s", b->src->columns[b->src->topic_column].name,
+                     b->rows[i].topic, partitions == 0 ? "does not exist" : "is not open to the relay (ACL)");
             batch_kill(b, i, "unknown-topic", why);
         }
     }

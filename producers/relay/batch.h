@@ -21,8 +21,8 @@
 #define RAW_EXTRA_BYTES 57344 /* a raw row was a full record before it got the headers that say why it is here */
 
 struct dead {
-    const char *class;   /* low cardinality: too-large, unknown-topic, invalid-value, invalid-key, invalid-headers,
-                            invalid-partition, refused */
+    const char *class;   /* low cardinality: too-large, unknown-topic, forbidden-topic, invalid-value, invalid-key,
+                            invalid-headers, invalid-partition, refused */
     const char *message; /* arena */
 };
 
@@ -74,6 +74,10 @@ enum rc batch_check_topics(struct batch *b, struct producer *p, struct err *err)
 
 /* Makes row i a dead letter (the broker refused it). */
 void batch_kill(struct batch *b, int64_t i, const char *class, const char *message);
+
+/* The same for the suspects of row i's topic that are at least as large: the broker would refuse them as it refused i.
+ */
+void batch_kill_larger(struct batch *b, int64_t i, const char *class, const char *message);
 
 /*
  * Sends every row; tags are row numbers. REJECT: row *out_bad cannot be sent; kill it, abort and send again.

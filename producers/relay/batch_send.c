@@ -10,6 +10,7 @@
 #include "kafka/rc.h"
 #include "relay/batch_internal.h"
 
+#define DEAD_HEADER_BYTES 4096
 #define HEADERS_MAX (32 + (RAW_HEADERS_MAX > SOURCE_HEADERS_MAX ? RAW_HEADERS_MAX : SOURCE_HEADERS_MAX))
 
 /* Headers of one record; values of numbers live in `numbers`. */
@@ -43,7 +44,8 @@ static void add_event(struct headers *h, const struct batch *b, const struct row
     add(h, "ce_time", h->time);
     add(h, "content-type", !b->json && r->framed ? "application/avro" : "application/json");
     for (int i = 0; i < b->src->n_headers; i++) {
-        if (r->headers[i] != NULL) {
+        /* A header of many kilobytes may be why the row is dead; the dead letter must fit. */
+        if (r->headers[i] != NULL && (r->dead == NULL || strlen(r->headers[i]) <= DEAD_HEADER_BYTES)) {
             add(h, b->src->headers[i].name, r->headers[i]);
         }
     }
@@ -105,6 +107,10 @@ static enum rc send_outcome(struct batch *b, struct producer *p, const struct ro
     return producer_send(p, &rec, tag, err);
 }
 
+/*
+ * The record's own timestamp is that of publishing; the row's time travels as ce_time. Retention counts from the
+ * timestamp, so that of an old row would end before anybody has read it, and brokers refuse one in the future.
+ */
 static enum rc send_row(struct batch *b, struct producer *p, const struct row *r, int64_t tag, struct err *err)
 {
     struct headers h = {.n = 0};
@@ -113,8 +119,7 @@ static enum rc send_row(struct batch *b, struct producer *p, const struct row *r
                                   .key = r->key,
                                   .key_len = r->key_len,
                                   .value = r->value,
-                                  .value_len = r->value_len,
-                                  .timestamp_ms = r->time_us / 1000};
+                                  .value_len = r->value_len};
 
     if (b->src->raw) {
         add_own(&h, r);

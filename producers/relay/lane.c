@@ -3,6 +3,7 @@
 #include "relay/lane.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -11,11 +12,12 @@
 #include "pg/conn.h"
 #include "relay/lane_internal.h"
 
-#define WATCHDOG_MS 60000
+#define WATCHDOG_SLACK_MS 30000 /* beyond the longest statement */
 #define BACKOFF_BASE_MS 200
 #define BACKOFF_MAX_MS 5000
 #define FENCED_MAX 20 /* in a row, without a published window in between: then a supervisor should look at it */
-#define DRAIN_MS 10000
+#define DRAIN_MS 5000 /* container runtimes kill after 10 s */
+#define LATE_MS 5000
 
 enum rc lane_producer_rc(enum rc rc, struct err *err)
 {
@@ -26,16 +28,27 @@ enum rc lane_producer_rc(enum rc rc, struct err *err)
     return rc;
 }
 
+void lane_say_late(struct lane *l, const char *why)
+{
+    if (l->publish_ms != 0 && clock_mono_ms() - l->publish_ms > LATE_MS) {
+        l->late = true;
+        role_ready(l->ctx, l->part, false, why);
+    }
+}
+
 enum rc lane_idle(void *lane, struct err *err)
 {
     struct lane *l = lane;
     int64_t now = clock_mono_ms();
 
     role_tick(l->watch);
+    if (!l->late) {
+        lane_say_late(l, "Kafka does not take the records");
+    }
     if (role_stopping(l->ctx)) {
         if (l->stop_seen_ms == 0) {
             l->stop_seen_ms = now;
-        } else if (now - l->stop_seen_ms > DRAIN_MS) {
+        } else if (now - l->stop_seen_ms > (l->following ? DRAIN_MS : 0)) {
             FAIL(err, RC_FENCED, "stopping: the Kafka transaction did not end within %d ms", DRAIN_MS);
         }
     }
@@ -103,12 +116,15 @@ static enum rc one_round(struct lane *l, bool *out_worked, struct err *err)
 }
 
 /* Says what happened and how long to wait; -1 = give up. */
-static int64_t react(struct lane *l, enum rc rc, int *failures, const struct err *err)
+static int64_t react(struct lane *l, enum rc rc, int *failures, struct err *err)
 {
     if (rc == RC_FATAL || (rc == RC_FENCED && *failures >= FENCED_MAX)) {
         log_error("relay", "lane ends", KV_S("source", l->src->name), KV_ERR(err));
         role_ready(l->ctx, l->part, false, err->text);
         return -1;
+    }
+    if (strcmp(err->code, "57014") == 0) {
+        err_prefix(err, "a statement took longer than relay.statement.timeout.ms");
     }
     int64_t wait = clock_backoff_ms(*failures, BACKOFF_BASE_MS, BACKOFF_MAX_MS);
     (*failures)++;
@@ -147,7 +163,7 @@ void lane_run(struct role_ctx *ctx, const struct source *src, const struct avro_
     l.part = xasprintf("source %s", src->name);
     l.position_topic = kafka_topic_name(cfg, POSITION_TOPIC);
     l.transactional_id = xasprintf("%ssluice-relay-%s", config_str(cfg, "topic.prefix"), src->name);
-    l.watch = role_watch(ctx, l.part, WATCHDOG_MS);
+    l.watch = role_watch(ctx, l.part, config_int(cfg, "relay.statement.timeout.ms") + WATCHDOG_SLACK_MS);
     make_metrics(&l);
     role_ready(ctx, l.part, false, "starting");
     run_rounds(&l);

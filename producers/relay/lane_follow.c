@@ -12,8 +12,9 @@
 #include "relay/wal.h"
 
 #define COPY_INTERVAL_MS 1000
-#define READ_SLICE_MS 2 /* of waiting for a commit, between looks for rows that were read ahead */
-#define ABORTS_MAX 1000 /* of one batch, without a row becoming a dead letter */
+#define SWEEP_PAUSE_MS 5000 /* after a failed one */
+#define READ_SLICE_MS 2     /* of waiting for a commit, between looks for rows that were read ahead */
+#define ABORTS_MAX 1000     /* of one batch, without a row becoming a dead letter */
 
 /* One try. *out_bad: the row that made it fail, -1 = none. */
 static enum rc try_transaction(struct lane *l, struct buf *value, const char *lsn, int64_t *out_bad, struct err *err)
@@ -53,7 +54,12 @@ static enum rc isolate(struct lane *l, int64_t bad, enum rc rc, struct err *err)
     if (batch_row(l->batch, bad)->dead != NULL) {
         FAIL(err, RC_FATAL, "source %s: not even the dead letter of a row can be written: %s", l->src->name, text);
     }
-    batch_kill(l->batch, bad, "refused", text);
+    if (batch_row(l->batch, bad)->refused == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
+        batch_kill_larger(l->batch, bad, "refused", text);
+    }
+    if (batch_row(l->batch, bad)->dead == NULL) {
+        batch_kill(l->batch, bad, "refused", text);
+    }
     return RC_OK;
 }
 
@@ -73,10 +79,11 @@ static enum rc check_policy(struct lane *l, struct err *err)
 }
 
 /*
- * The batch and the position in one transaction. The batch is kept until the commit has returned, so an aborted
- * transaction is built again from the same rows in the same order.
+ * Tries until it is committed. The batch is kept until the commit has returned, so an aborted transaction is built
+ * again from the same rows in the same order. However many rows have to be isolated one after the other, that is
+ * progress and no failure: only tries without it are counted and waited after.
  */
-static enum rc publish(struct lane *l, struct buf *value, const char *lsn, struct err *err)
+static enum rc try_until_committed(struct lane *l, struct buf *value, const char *lsn, struct err *err)
 {
     for (int tries = 0; tries < ABORTS_MAX; tries++) {
         int64_t bad = -1;
@@ -88,6 +95,7 @@ static enum rc publish(struct lane *l, struct buf *value, const char *lsn, struc
         log_warn("relay", "transaction aborted", KV_S("source", l->src->name), KV_I("rows", batch_rows(l->batch)),
                  KV_I("refused", batch_count_refused(l->batch)), KV_ERR(err));
         metric_inc(l->m.aborts);
+        lane_say_late(l, err->text);
         struct err abort_err;
         if (producer_abort(l->producer, &abort_err) != RC_OK) {
             *err = abort_err;
@@ -95,10 +103,27 @@ static enum rc publish(struct lane *l, struct buf *value, const char *lsn, struc
             return RC_FENCED;
         }
         TRY(isolate(l, bad, rc, err));
-        role_wait_ms(l->ctx, clock_backoff_ms(tries, 10, 1000));
+        if (rc == RC_REJECT && bad >= 0) {
+            tries = -1;
+        } else {
+            role_wait_ms(l->ctx, clock_backoff_ms(tries, 10, 1000));
+        }
         TRY(lane_idle(l, err));
     }
     FAIL(err, RC_FENCED, "source %s: %d aborted transactions in a row", l->src->name, ABORTS_MAX);
+}
+
+/* The batch and the position in one transaction. */
+static enum rc publish(struct lane *l, struct buf *value, const char *lsn, struct err *err)
+{
+    l->publish_ms = clock_mono_ms();
+    TRY(try_until_committed(l, value, lsn, err));
+    l->publish_ms = 0;
+    if (l->late) {
+        l->late = false;
+        role_ready(l->ctx, l->part, true, "owner");
+    }
+    return RC_OK;
 }
 
 static void count_published(struct lane *l)
@@ -134,7 +159,7 @@ static enum rc copy_position(struct lane *l, struct err *err)
     if (!copy_is_due(l)) {
         return RC_OK;
     }
-    TRY(position_copy(l->conn, &l->pos, l->src->name, l->src->table, role_instance(l->ctx), err));
+    TRY(position_copy(l->conn, &l->pos, config_str(l->cfg, "topic.prefix"), l->src, role_instance(l->ctx), err));
     l->copied_ms = clock_mono_ms();
     l->copy_due = false;
     return RC_OK;
@@ -281,10 +306,28 @@ static enum rc sweep(struct lane *l, struct err *err)
     if (l->src->queue != QUEUE_STATUS || now - l->swept_ms < config_int(l->cfg, "relay.sweep.interval.ms")) {
         return RC_OK;
     }
-    TRY(sweep_run(&l->sweep, l->conn, rows_max, &taken, &requeued, err));
+    enum rc rc = sweep_run(&l->sweep, l->conn, rows_max, &taken, &requeued, err);
+    if (rc != RC_OK && PQstatus(l->conn) == CONNECTION_OK) {
+        /* Somebody's trigger on a due row, or a lock: no reason to hold up the rows that are on the road. */
+        log_warn("relay", "due sweep failed", KV_S("source", l->src->name), KV_ERR(err));
+        l->swept_ms = now + SWEEP_PAUSE_MS;
+        return RC_OK;
+    }
+    TRY(rc);
     l->swept_ms = taken >= rows_max ? 0 : now; /* full: the next turn sweeps again */
     metric_add(l->m.swept, (double)requeued);
     return RC_OK;
+}
+
+/* An idle lane asks nothing of Kafka, so it has to look whether anybody is there. */
+static void watch_kafka(struct lane *l)
+{
+    bool away = producer_is_away(l->producer);
+
+    if (away != l->away) {
+        l->away = away;
+        role_ready(l->ctx, l->part, !away, away ? "no Kafka broker can be reached" : "owner");
+    }
 }
 
 enum rc lane_follow(struct lane *l, struct err *err)
@@ -302,6 +345,7 @@ enum rc lane_follow(struct lane *l, struct err *err)
         TRY(sweep(l, err));
         TRY(look(l, &busy, err));
         TRY(copy_position(l, err));
+        watch_kafka(l);
         wait_ms = busy ? min_ms : wait_ms + 1 > max_ms ? max_ms : wait_ms + 1;
         role_wait_ms(l->ctx, wait_ms);
     }

@@ -44,7 +44,11 @@ struct lane {
     int64_t swept_ms;
     int64_t copied_ms; /* last copy of the position to PostgreSQL */
     bool copy_due;
+    bool following;       /* past the take-over: a transaction may be open and worth waiting for */
     int64_t stop_seen_ms; /* when stopping was first noticed, 0 = not yet */
+    int64_t publish_ms;   /* when the batch at hand was first tried, 0 = none is */
+    bool away;            /* no broker can be reached, and /readyz says so */
+    bool late;            /* and /readyz says that it is late */
 };
 
 /* Opens everything in the order of the protocol; lane_release undoes it, whole or half done. */
@@ -56,6 +60,9 @@ enum rc lane_follow(struct lane *l, struct err *err) MUST_USE;
 
 /* producer_idle_fn: keeps the session alive. FENCED when it is lost: whatever is going on, the lane must start over. */
 enum rc lane_idle(void *lane, struct err *err) MUST_USE;
+
+/* Not ready any more, for that reason, when the batch at hand has been tried for some seconds. */
+void lane_say_late(struct lane *l, const char *why);
 
 /*
  * Errors of the producer end the lane's ownership, not the process: FATAL becomes FENCED. RETRY (abort and build the

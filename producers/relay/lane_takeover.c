@@ -22,11 +22,12 @@ static enum rc open_session(struct lane *l, struct err *err)
      * Plans must not depend on statistics of a table that changes all the time: every read is an ordered index scan.
      * (A bitmap scan would fetch and sort the whole rest of a window for each chunk of it.)
      */
-    TRY(pg_exec(
-        l->conn,
-        "SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off; SET max_parallel_workers_per_gather = 0;"
-        " SET plan_cache_mode = force_custom_plan",
-        NULL, err));
+    TRY(pg_exec(l->conn,
+                "SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off;"
+                " SET max_parallel_workers_per_gather = 0; SET plan_cache_mode = force_custom_plan;"
+                /* DDL on an outbox: say so and start over, rather than wait deaf to SIGTERM. */
+                " SET lock_timeout = 5000",
+                NULL, err));
     TRY(source_check_schema(l->src, l->set, err));
     return source_check_database(l->src, l->conn, err);
 }
@@ -55,20 +56,26 @@ static enum rc wait_for_lock(struct lane *l, struct err *err)
     FAIL(err, RC_RETRY, "stopping");
 }
 
+static enum rc require_topic(struct lane *l, const char *topic, int *out_partitions, struct err *err)
+{
+    TRY(producer_topic_partitions(l->producer, topic, out_partitions, err));
+    if (*out_partitions == PRODUCER_TOPIC_FORBIDDEN) {
+        FAIL(err, RC_FATAL, "topic %s: not authorised; `sluice topics acl` prints the rights a relay needs", topic);
+    }
+    if (*out_partitions == 0) {
+        FAIL(err, RC_RETRY, "topic %s does not exist; run `sluice topics apply`", topic);
+    }
+    return RC_OK;
+}
+
 static enum rc check_topics(struct lane *l, struct err *err)
 {
     int partitions = 0;
 
     for (const char *const *t = batch_required_topics(l->batch); *t != NULL; t++) {
-        TRY(producer_topic_partitions(l->producer, *t, &partitions, err));
-        if (partitions == 0) {
-            FAIL(err, RC_RETRY, "topic %s does not exist; run `sluice topics apply`", *t);
-        }
+        TRY(require_topic(l, *t, &partitions, err));
     }
-    TRY(producer_topic_partitions(l->producer, l->position_topic, &partitions, err));
-    if (partitions == 0) {
-        FAIL(err, RC_RETRY, "topic %s does not exist; run `sluice topics apply`", l->position_topic);
-    }
+    TRY(require_topic(l, l->position_topic, &partitions, err));
     l->position_partition = position_partition(l->src->name, partitions);
     return RC_OK;
 }
@@ -90,18 +97,19 @@ static enum rc open_producer(struct lane *l, struct err *err)
                                    .opaque = l};
 
     TRY(producer_create(l->cfg, &opt, &l->producer, err));
-    /* Topics first: a missing one is said before anybody is fenced. */
-    TRY(check_topics(l, err));
-    return producer_init(l->producer, err);
+    return check_topics(l, err);
 }
 
 /* No position in Kafka: the first start, or somebody lost the topic. The copy in PostgreSQL tells which. */
 static enum rc first_position(struct lane *l, const struct db_identity *db, struct err *err)
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
-    const char *params[] = {l->src->name};
+    const char *params[] = {l->src->name, config_str(l->cfg, "topic.prefix")};
 
-    TRY(pg_query(l->conn, "SELECT published FROM sluice_relay_positions WHERE source = $1", 1, params, &res, err));
+    TRY(pg_query(
+        l->conn,
+        "SELECT published FROM sluice_relay_positions WHERE source = $1 AND topic_prefix = $2 AND published > 0", 2,
+        params, &res, err));
     if (PQntuples(res) > 0) {
         FAIL(err, RC_FATAL,
              "source %s: state position_lost: %s holds no position, but PostgreSQL remembers %s published rows; going "
@@ -114,18 +122,32 @@ static enum rc first_position(struct lane *l, const struct db_identity *db, stru
     return RC_OK;
 }
 
-static enum rc find_position(struct lane *l, struct err *err)
+static enum rc find_position(struct lane *l, const struct db_identity *db, enum position_when when, struct err *err)
 {
-    struct db_identity db = {.timeline = 0};
     bool found = false;
 
-    TRY(db_identity_read(l->conn, &db, err));
-    TRY(position_read(l->cfg, l->position_topic, l->position_partition, l->src->name, lane_idle, l, &l->pos, &found,
-                      err));
+    position_done(&l->pos);
+    TRY(position_read(l->cfg, l->position_topic, l->position_partition, l->src->name, when, lane_idle, l, &l->pos,
+                      &found, err));
     if (!found) {
-        return first_position(l, &db, err);
+        /* A first commit may not be stable yet: at a glance nothing is not lost. */
+        return when == POSITION_GLANCE ? RC_OK : first_position(l, db, err);
     }
-    return position_guard(&l->pos, &db, l->conn, l->src->name, err);
+    return position_guard(&l->pos, db, l->conn, l->src->name, err);
+}
+
+/*
+ * The position is read twice. Before the fencing it may still move and serves only the guards: a relay that was pointed
+ * at the wrong database must not fence the right one. What counts is what stands there after the fencing.
+ */
+static enum rc fence_and_find(struct lane *l, struct err *err)
+{
+    struct db_identity db = {.timeline = 0};
+
+    TRY(db_identity_read(l->conn, &db, err));
+    TRY(find_position(l, &db, POSITION_GLANCE, err));
+    TRY(producer_init(l->producer, err));
+    return find_position(l, &db, POSITION_FENCED, err);
 }
 
 static enum rc make_tools(struct lane *l, struct err *err)
@@ -153,11 +175,13 @@ enum rc lane_take_over(struct lane *l, struct err *err)
     TRY(wait_for_lock(l, err));
     role_ready(l->ctx, l->part, false, "taking over");
     TRY(open_producer(l, err));
-    TRY(find_position(l, err));
+    TRY(fence_and_find(l, err));
+    l->copy_due = true;
     log_info("relay", "took over", KV_S("source", l->src->name), KV_S("txn_id", l->transactional_id),
              KV_S("snapshot", l->pos.s1), KV_S("window", position_mid_window(&l->pos) ? l->pos.s2 : "none"),
              KV_I("last_seq", l->pos.last_seq));
     role_ready(l->ctx, l->part, true, "owner");
+    l->following = true;
     return RC_OK;
 }
 
@@ -174,4 +198,8 @@ void lane_release(struct lane *l)
     position_done(&l->pos);
     pg_closep(&l->conn);
     l->copy_due = false;
+    l->following = false;
+    l->publish_ms = 0;
+    l->late = false;
+    l->away = false;
 }

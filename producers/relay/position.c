@@ -44,6 +44,8 @@ void position_encode(const struct position *p, const char *source, struct buf *o
     buf_printf(out,
                "{\"v\":%d,\"source\":\"%s\",\"system_id\":\"%s\",\"timeline\":%" PRId64 ",\"database_oid\":%" PRId64,
                POSITION_FORMAT, source, p->db.system_id, p->db.timeline, p->db.database_oid);
+    buf_puts(out, ",\"schema\":");
+    buf_json_string(out, p->db.schema, strlen(p->db.schema));
     buf_printf(out, ",\"s1\":\"%s\",\"s2\":\"%s\",\"last_seq\":%" PRId64 ",\"published\":%" PRId64 ",\"at\":\"%s\"}",
                p->s1, p->s2, p->last_seq, p->published, at);
 }
@@ -52,6 +54,13 @@ void position_encode(const struct position *p, const char *source, struct buf *o
 static bool is_snapshot(const char *s)
 {
     return s != NULL && s[0] != '\0' && strspn(s, "0123456789:,") == strlen(s);
+}
+
+static bool is_system_id(const char *s)
+{
+    size_t n = s != NULL ? strlen(s) : 0;
+
+    return n > 0 && n < sizeof(((struct db_identity *)0)->system_id) && strspn(s, "0123456789") == n;
 }
 
 static enum rc decode_object(const json_t *root, struct position *out, struct err *err)
@@ -66,11 +75,12 @@ static enum rc decode_object(const json_t *root, struct position *out, struct er
         FAIL(err, RC_FATAL, "the position was written by a newer program (format %lld, this one knows %d)",
              (long long)version, POSITION_FORMAT);
     }
-    if (version < 1 || sysid == NULL || strlen(sysid) >= sizeof(out->db.system_id) || !is_snapshot(s1) ||
-        !is_snapshot(s2) || !json_is_integer(last_seq)) {
+    if (version < 1 || !is_system_id(sysid) || !is_snapshot(s1) || !is_snapshot(s2) || !json_is_integer(last_seq)) {
         FAIL(err, RC_FATAL, "the position is malformed; expected v, system_id, s1, s2, last_seq");
     }
     snprintf(out->db.system_id, sizeof(out->db.system_id), "%s", sysid);
+    const char *schema = json_string_value(json_object_get(root, "schema"));
+    snprintf(out->db.schema, sizeof(out->db.schema), "%s", schema != NULL ? schema : "");
     out->db.timeline = json_integer_value(json_object_get(root, "timeline"));
     out->db.database_oid = json_integer_value(json_object_get(root, "database_oid"));
     out->published = json_integer_value(json_object_get(root, "published"));
@@ -116,11 +126,12 @@ enum rc db_identity_read(PGconn *conn, struct db_identity *out, struct err *err)
     TRY(pg_exec(conn,
                 "SELECT (SELECT system_identifier FROM pg_control_system()),"
                 " ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint,"
-                " (SELECT oid FROM pg_database WHERE datname = current_database())",
+                " (SELECT oid FROM pg_database WHERE datname = current_database()), current_schema()",
                 &res, err));
     snprintf(out->system_id, sizeof(out->system_id), "%s", pg_text(res, 0, 0));
     out->timeline = pg_int(res, 0, 1, 0);
     out->database_oid = pg_int(res, 0, 2, 0);
+    snprintf(out->schema, sizeof(out->schema), "%s", pg_text(res, 0, 3));
     return RC_OK;
 }
 
@@ -141,6 +152,13 @@ enum rc position_guard(const struct position *p, const struct db_identity *db, P
              "source %s: state database_changed: the position belongs to database oid %" PRId64 ", this is %" PRId64
              "; %s",
              source, p->db.database_oid, db->database_oid, advice);
+    }
+    if (p->db.schema[0] != '\0' && strcmp(p->db.schema, db->schema) != 0) {
+        FAIL(err, RC_FATAL,
+             "source %s: state schema_changed: the position belongs to schema %s, this is %s; two installations need "
+             "two "
+             "values of topic.prefix; %s",
+             source, p->db.schema, db->schema, advice);
     }
     if (p->db.timeline != db->timeline) {
         FAIL(err, RC_FATAL,

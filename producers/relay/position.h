@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/option.h"
 #include "kafka/producer.h"
+#include "relay/source.h"
 
 #define POSITION_FORMAT 1
 #define POSITION_TOPIC "sluice.relay.positions"
@@ -28,6 +29,7 @@ struct db_identity {
     char system_id[24];
     int64_t timeline;
     int64_t database_oid;
+    char schema[64]; /* where the outbox stands: two installations may share a database */
 };
 
 struct position {
@@ -51,26 +53,30 @@ enum rc position_decode(const char *text, size_t n, struct position *out, struct
 int32_t position_partition(const char *source, int n_partitions);
 
 /*
- * Reads the last committed position of the source. Call only after producer_init: before it the predecessor can still
- * move it. Waits until the reader has passed the high watermark. *out_found false = there is none.
+ * Reads the last committed position of the source. *out_found false = there is none.
+ *
+ * POSITION_FENCED: after producer_init. Waits until the reader has passed the high watermark, so nothing is missed.
+ * POSITION_GLANCE: before it. Reads what is stable now: the predecessor can still move it, and what it left open is not
+ * waited for. Good for guards, never to go on from.
  */
+enum position_when { POSITION_GLANCE, POSITION_FENCED };
 enum rc position_read(const struct config *cfg, const char *topic, int32_t partition, const char *source,
-                      producer_idle_fn idle, void *opaque, struct position *out, bool *out_found,
-                      struct err *err) MUST_USE;
+                      enum position_when when, producer_idle_fn idle, void *opaque, struct position *out,
+                      bool *out_found, struct err *err) MUST_USE;
 
 /* Adds the record of an encoded position to the open transaction; value must live until its end. */
 enum rc position_send(struct producer *p, const char *topic, int32_t partition, const char *source,
                       const struct buf *value, int64_t tag, struct err *err) MUST_USE;
 
 /* Updates the copy in sluice_relay_positions. Not waited for: Kafka's record is the truth. */
-enum rc position_copy(PGconn *conn, const struct position *p, const char *source, const char *table, const char *owner,
-                      struct err *err) MUST_USE;
+enum rc position_copy(PGconn *conn, const struct position *p, const char *prefix, const struct source *src,
+                      const char *owner, struct err *err) MUST_USE;
 
 enum rc db_identity_read(PGconn *conn, struct db_identity *out, struct err *err) MUST_USE;
 
 /*
  * May the relay go on from p in this database? FATAL with a named state: sysid_changed, timeline_changed,
- * database_changed, xid_regressed.
+ * database_changed, schema_changed, xid_regressed.
  */
 enum rc position_guard(const struct position *p, const struct db_identity *db, PGconn *conn, const char *source,
                        struct err *err) MUST_USE;

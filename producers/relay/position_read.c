@@ -11,7 +11,10 @@
 
 #define TAIL_FIRST 1000 /* offsets looked at first; then ten times as many, until the start of the log */
 #define POLL_MS 100
+#define STALLED_MS 10000 /* without getting further: then it is said, and everything is tried again from the start */
 #define WATERMARK_TIMEOUT_MS 5000
+#define WATERMARK_TRIES 20
+#define WATERMARK_PAUSE_MS 100
 
 struct reader {
     rd_kafka_t *rk;
@@ -25,22 +28,29 @@ struct reader {
 };
 
 /*
- * The end is asked for with read_uncommitted: with read_committed it would be the last stable offset, which an open
- * transaction of another lane holds back.
+ * The end as isolation sees it: the high watermark for read_uncommitted; the last stable offset, which an open
+ * transaction holds back, for read_committed.
  */
-static enum rc watermarks(const struct config *cfg, const char *topic, int32_t partition, int64_t *low, int64_t *high,
-                          struct err *err)
+static enum rc watermarks(const struct config *cfg, const char *topic, int32_t partition, const char *isolation,
+                          int64_t *low, int64_t *high, struct err *err)
 {
     rd_kafka_conf_t *conf = NULL;
     rd_kafka_t *rk CLEANUP(kafka_destroyp) = NULL;
 
     TRY(kafka_conf_create(cfg, "sluice-relay-watermark", &conf, err));
-    if (kafka_conf_set(conf, "isolation.level", "read_uncommitted", err) != RC_OK) {
+    if (kafka_conf_set(conf, "isolation.level", isolation, err) != RC_OK) {
         rd_kafka_conf_destroy(conf);
         return RC_FATAL;
     }
     TRY(kafka_new(RD_KAFKA_CONSUMER, conf, &rk, err));
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(rk, topic, partition, low, high, WATERMARK_TIMEOUT_MS);
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (int i = 0; i < WATERMARK_TRIES; i++) {
+        code = rd_kafka_query_watermark_offsets(rk, topic, partition, low, high, WATERMARK_TIMEOUT_MS);
+        if (code != RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION && code != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) {
+            break;
+        }
+        clock_sleep_ms(WATERMARK_PAUSE_MS); /* the topic is new, or its leader moves */
+    }
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         kafka_fail(err, code, NULL, "cannot ask for the end of %s", topic);
         err->rc = RC_RETRY;
@@ -56,8 +66,13 @@ static enum rc open_consumer(const struct config *cfg, rd_kafka_t **out_rk, stru
         const char *value;
     } rows[] = {
         {"group.id", "sluice-relay-unused"}, /* required by the consumer interface; nothing is ever committed */
-        {"isolation.level", "read_committed"}, {"enable.auto.commit", "false"},        {"enable.partition.eof", "true"},
-        {"fetch.wait.max.ms", "10"},           {"queued.max.messages.kbytes", "1024"},
+        {"isolation.level", "read_committed"},
+        {"enable.auto.commit", "false"},
+        {"enable.partition.eof", "true"},
+        /* An offset that is gone must not become a jump to the end, which reads as "no position". */
+        {"auto.offset.reset", "error"},
+        {"fetch.wait.max.ms", "10"},
+        {"queued.max.messages.kbytes", "1024"},
     };
     rd_kafka_conf_t *conf = NULL;
 
@@ -107,11 +122,24 @@ static enum rc take(struct reader *r, const rd_kafka_message_t *msg, struct err 
 static enum rc read_range(struct reader *r, int64_t from, int64_t high, struct err *err)
 {
     int64_t next = from;
+    int64_t seen = from;
+    int64_t moved_ms = clock_mono_ms();
 
     TRY(assign(r, from, err));
     while (next < high) {
         rd_kafka_message_t *msg = rd_kafka_consumer_poll(r->rk, POLL_MS);
         enum rc rc = RC_OK;
+        if (next > seen) {
+            seen = next;
+            moved_ms = clock_mono_ms();
+        }
+        if (msg == NULL && clock_mono_ms() - moved_ms > STALLED_MS) {
+            FAIL(err, RC_RETRY,
+                 "%s partition %d cannot be read beyond offset %lld, its end is %lld; perhaps somebody's open "
+                 "transaction "
+                 "holds it back",
+                 r->topic, (int)r->partition, (long long)next, (long long)high);
+        }
         if (msg == NULL) {
             rc = r->idle != NULL ? r->idle(r->opaque, err) : RC_OK;
         } else if (msg->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -131,7 +159,8 @@ static enum rc read_range(struct reader *r, int64_t from, int64_t high, struct e
 }
 
 enum rc position_read(const struct config *cfg, const char *topic, int32_t partition, const char *source,
-                      producer_idle_fn idle, void *opaque, struct position *out, bool *out_found, struct err *err)
+                      enum position_when when, producer_idle_fn idle, void *opaque, struct position *out,
+                      bool *out_found, struct err *err)
 {
     rd_kafka_t *rk CLEANUP(kafka_destroyp) = NULL;
     int64_t low = 0;
@@ -139,7 +168,8 @@ enum rc position_read(const struct config *cfg, const char *topic, int32_t parti
     struct reader r = {
         .topic = topic, .partition = partition, .source = source, .idle = idle, .opaque = opaque, .out = out};
 
-    TRY(watermarks(cfg, topic, partition, &low, &high, err));
+    TRY(watermarks(cfg, topic, partition, when == POSITION_FENCED ? "read_uncommitted" : "read_committed", &low, &high,
+                   err));
     *out_found = false;
     if (low >= high) {
         return RC_OK; /* never written, or compacted to nothing */

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "relay/lane.h"
+#include "schemas/avro_set.h"
 #include "schemas/embedded.h"
 
 #define SOURCES_FILE_MAX (1u << 20)
@@ -44,19 +45,19 @@ static const struct option OPTIONS[] = {
      .type = OPTION_INT,
      .value = "1000000",
      .min = 1024,
-     .max = 8388608,
+     .max = 1000000,
      .help = "Bytes of key, value and headers of a record; larger rows become dead letters."},
     {.name = "relay.standby.poll.ms",
      .type = OPTION_INT,
      .value = "500",
      .min = 10,
-     .max = 60000,
+     .max = 1000,
      .help = "Milliseconds between a standby's tries to own a source."},
     {.name = "relay.statement.timeout.ms",
      .type = OPTION_INT,
      .value = "60000",
      .min = 1000,
-     .max = 3600000,
+     .max = 600000,
      .help = "Milliseconds after which a statement of the relay is cancelled and tried again."},
     {.name = "relay.sweep.interval.ms",
      .type = OPTION_INT,
@@ -74,18 +75,18 @@ static const struct option OPTIONS[] = {
      .type = OPTION_INT,
      .value = "10",
      .min = 1,
-     .max = 10000,
+     .max = 1000,
      .help = "Longest pause in milliseconds between looks for new rows while there are none."},
     {.name = "relay.tick.min.ms",
      .type = OPTION_INT,
      .value = "1",
      .min = 1,
-     .max = 10000,
+     .max = 1000,
      .help = "Pause in milliseconds between looks for new rows while rows arrive."},
     {.name = "relay.txn.timeout.ms",
      .type = OPTION_INT,
      .value = "15000",
-     .min = 1000,
+     .min = 10000,
      .max = 900000,
      .help = "Milliseconds after which the broker aborts a transaction that its owner left open."},
     {.name = "relay.window.rows.max",
@@ -159,18 +160,6 @@ enum rc relay_load_sources(const struct config *cfg, struct sources **out_source
     return rc;
 }
 
-static enum rc load_schemas(struct avro_set **out_set, struct err *err)
-{
-    const struct embedded *ids = embedded_find(SCHEMAS_JSON, SCHEMAS_JSON_n, "ids.json");
-    struct avro_file *files CLEANUP(freep) = xcalloc(SCHEMAS_AVRO_n, sizeof(*files));
-
-    for (size_t i = 0; i < SCHEMAS_AVRO_n; i++) {
-        files[i] = (struct avro_file){
-            .name = SCHEMAS_AVRO[i].name, .text = SCHEMAS_AVRO[i].text, .size = SCHEMAS_AVRO[i].size};
-    }
-    return avro_set_create(files, SCHEMAS_AVRO_n, ids->text, ids->size, out_set, err);
-}
-
 static enum rc run_lanes(struct role_ctx *ctx, const struct sources *sources, const struct avro_set *set,
                          struct err *err)
 {
@@ -200,7 +189,7 @@ static enum rc relay_run(struct role_ctx *ctx, struct err *err)
     struct avro_set *set CLEANUP(avro_set_freep) = NULL;
 
     TRY(relay_load_sources(role_config(ctx), &sources, err));
-    TRY(load_schemas(&set, err));
+    TRY(schemas_avro_set(&set, err));
     return run_lanes(ctx, sources, set, err);
 }
 

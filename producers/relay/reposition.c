@@ -5,12 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "kafka/conf.h"
 #include "pg/conn.h"
 #include "relay/wal.h"
 
-#define IDLE_CALLS_MAX 120 /* of PRODUCER_SLICE_MS: half a minute without a broker is enough for a command */
+#define PATIENCE_MS 30000 /* without a broker: enough for a command */
 
 struct desk {
     const struct config *cfg;
@@ -20,15 +21,15 @@ struct desk {
     char *topic;
     char *transactional_id;
     int32_t partition;
-    int idle_calls;
+    int64_t began_ms;
 };
 
-static enum rc count_idle(void *opaque, struct err *err)
+static enum rc still_patient(void *opaque, struct err *err)
 {
     struct desk *d = opaque;
 
-    if (++d->idle_calls > IDLE_CALLS_MAX) {
-        FAIL(err, RC_RETRY, "Kafka does not answer");
+    if (clock_mono_ms() - d->began_ms > PATIENCE_MS) {
+        FAIL(err, RC_RETRY, "Kafka did not answer within %d s", PATIENCE_MS / 1000);
     }
     return RC_OK;
 }
@@ -53,7 +54,7 @@ static enum rc desk_open(struct desk *d, struct err *err)
     struct producer_options popt = {.client = "sluice-relay-position",
                                     .transactional_id = d->transactional_id,
                                     .transaction_timeout_ms = 10000,
-                                    .idle = count_idle,
+                                    .idle = still_patient,
                                     .opaque = d};
     TRY(pg_open(config_str(d->cfg, "database.url"), &opt, &d->conn, err));
     TRY(pg_require_direct(d->conn, err));
@@ -69,10 +70,10 @@ static enum rc desk_open(struct desk *d, struct err *err)
 static enum rc read_copy(struct desk *d, struct position_report *out, struct err *err)
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
-    const char *params[] = {d->src->name};
+    const char *params[] = {d->src->name, config_str(d->cfg, "topic.prefix")};
 
-    TRY(pg_query(d->conn, "SELECT published, owner FROM sluice_relay_positions WHERE source = $1", 1, params, &res,
-                 err));
+    TRY(pg_query(d->conn, "SELECT published, owner FROM sluice_relay_positions WHERE source = $1 AND topic_prefix = $2",
+                 2, params, &res, err));
     out->copied = PQntuples(res) > 0 ? pg_int(res, 0, 0, 0) : -1;
     snprintf(out->owner, sizeof(out->owner), "%s", PQntuples(res) > 0 ? pg_text(res, 0, 1) : "");
     return RC_OK;
@@ -85,9 +86,10 @@ static enum rc show(struct desk *d, struct position_report *out, struct err *err
     TRY(desk_open(d, err));
     TRY(db_identity_read(d->conn, &out->db, err));
     TRY(read_copy(d, out, err));
-    TRY(position_read(d->cfg, d->topic, d->partition, d->src->name, count_idle, d, &out->kafka, &out->found, err));
+    TRY(position_read(d->cfg, d->topic, d->partition, d->src->name, POSITION_GLANCE, still_patient, d, &out->kafka,
+                      &out->found, err));
     if (!out->found) {
-        snprintf(out->state, sizeof(out->state), "%s", out->copied < 0 ? "" : "state position_lost");
+        snprintf(out->state, sizeof(out->state), "%s", out->copied <= 0 ? "" : "state position_lost");
     } else if (position_guard(&out->kafka, &out->db, d->conn, d->src->name, &why) != RC_OK) {
         snprintf(out->state, sizeof(out->state), "%s", why.text);
     }
@@ -97,7 +99,7 @@ static enum rc show(struct desk *d, struct position_report *out, struct err *err
 enum rc reposition_show(const struct config *cfg, const struct source *src, struct position_report *out,
                         struct err *err)
 {
-    struct desk d = {.cfg = cfg, .src = src};
+    struct desk d = {.cfg = cfg, .src = src, .began_ms = clock_mono_ms()};
 
     *out = (struct position_report){.copied = -1};
     enum rc rc = show(&d, out, err);
@@ -118,6 +120,34 @@ static enum rc take_lock(struct desk *d, struct err *err)
         FAIL(err, RC_FENCED, "source %s is owned by a running relay; stop every relay first", d->src->name);
     }
     return RC_OK;
+}
+
+/*
+ * Rows that came with a dump carry transaction ids of another cluster: they would show up whenever this one gets there.
+ * They are stamped with an id of this database; the order of queue_seq stays.
+ */
+static enum rc adopt_foreign_rows(struct desk *d, enum reposition_to to, struct err *err)
+{
+    PGresult *res CLEANUP(pg_clearp) = NULL;
+    char *table CLEANUP(freep) = pg_quote_ident(d->conn, d->src->table);
+    char *count CLEANUP(freep) =
+        xasprintf("SELECT count(*) FROM %s WHERE queue_txid >= pg_snapshot_xmax(pg_current_snapshot())", table);
+    char *stamp CLEANUP(freep) = xasprintf("UPDATE %s SET queue_txid = pg_current_xact_id()"
+                                           " WHERE queue_txid >= pg_snapshot_xmax(pg_current_snapshot())",
+                                           table);
+
+    TRY(pg_exec(d->conn, count, &res, err));
+    if (pg_int(res, 0, 0, 0) == 0) {
+        return RC_OK;
+    }
+    if (to != REPOSITION_START && to != REPOSITION_NOW) {
+        FAIL(err, RC_REJECT,
+             "%s rows of %s carry transaction ids this database has not begun, as after a restore from a dump: no "
+             "snapshot "
+             "can tell which of them are published; expected start or now",
+             pg_text(res, 0, 0), d->src->table);
+    }
+    return pg_exec(d->conn, stamp, NULL, err);
 }
 
 /* The snapshot that shall count as published. */
@@ -182,17 +212,19 @@ static enum rc set(struct desk *d, enum reposition_to to, const char *snapshot, 
     TRY(desk_open(d, err));
     TRY(take_lock(d, err));
     TRY(producer_init(d->producer, err));
-    TRY(position_read(d->cfg, d->topic, d->partition, d->src->name, count_idle, d, pos, &found, err));
+    TRY(position_read(d->cfg, d->topic, d->partition, d->src->name, POSITION_FENCED, still_patient, d, pos, &found,
+                      err));
+    TRY(adopt_foreign_rows(d, to, err));
     TRY(choose(d, to, snapshot, pos, found, err));
     TRY(db_identity_read(d->conn, &pos->db, err));
     TRY(write_position(d, pos, err));
-    return position_copy(d->conn, pos, d->src->name, d->src->table, "sluice relay position set", err);
+    return position_copy(d->conn, pos, config_str(d->cfg, "topic.prefix"), d->src, "sluice relay position set", err);
 }
 
 enum rc reposition_set(const struct config *cfg, const struct source *src, enum reposition_to to, const char *snapshot,
                        struct position *out, struct err *err)
 {
-    struct desk d = {.cfg = cfg, .src = src};
+    struct desk d = {.cfg = cfg, .src = src, .began_ms = clock_mono_ms()};
 
     *out = (struct position){.s1 = NULL};
     enum rc rc = set(&d, to, snapshot, out, err);

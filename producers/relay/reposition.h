@@ -27,8 +27,8 @@ enum rc reposition_show(const struct config *cfg, const struct source *src, stru
                         struct err *err) MUST_USE;
 
 enum reposition_to {
-    REPOSITION_START,    /* every queued row is published again */
-    REPOSITION_NOW,      /* what is not published yet is skipped */
+    REPOSITION_START,    /* every queued row is published again; rows restored from a dump too */
+    REPOSITION_NOW,      /* what is not published yet is skipped; rows restored from a dump too */
     REPOSITION_ACCEPT,   /* the same snapshot, declared to belong to this database */
     REPOSITION_SNAPSHOT, /* what is visible in the snapshot given counts as published */
 };

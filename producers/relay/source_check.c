@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "pg/conn.h"
 #include "relay/source.h"
+#include "schemas/embedded.h"
 
 static enum rc check_fields(const struct source *src, const struct avro_set *set, struct err *err)
 {
@@ -161,9 +162,26 @@ static enum rc check_visible(const struct source *src, PGconn *conn, struct err 
     return rc == RC_OK ? RC_OK : err_prefix(err, "source %s", src->name);
 }
 
+/* A newer database is fine (it is migrated before the programs are), an older one is not. */
+static enum rc check_migrations(PGconn *conn, struct err *err)
+{
+    PGresult *res CLEANUP(pg_clearp) = NULL;
+    enum rc rc = pg_exec(conn, "SELECT count(*) FROM sluice_migrations", &res, err);
+
+    if (rc == RC_RETRY) {
+        return rc;
+    }
+    if (rc != RC_OK || pg_int(res, 0, 0, 0) < (int64_t)SCHEMAS_SQL_n) {
+        FAIL(err, RC_FATAL, "the database has %s of %zu migrations; run `sluice migrate`",
+             rc == RC_OK ? pg_text(res, 0, 0) : "none", SCHEMAS_SQL_n);
+    }
+    return RC_OK;
+}
+
 enum rc source_check_database(const struct source *src, PGconn *conn, struct err *err)
 {
     TRY(check_node(conn, err));
+    TRY(check_migrations(conn, err));
     TRY(check_columns(src, conn, err));
     TRY(check_trigger(src, conn, err));
     TRY(check_sequence(src, conn, err));

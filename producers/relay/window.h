@@ -31,8 +31,9 @@ struct cell {
 };
 struct row_cells {
     int64_t seq;
-    int64_t bytes;      /* of all the row's text, before it was cut */
-    struct cell sha256; /* of the payload of a row that was cut, in hex; else NULL */
+    int64_t bytes;         /* of all the record's text, before it was cut */
+    int64_t payload_bytes; /* before it was cut */
+    struct cell sha256;    /* of the payload of a row that was cut, in hex; else NULL */
     struct cell columns[SOURCE_COLUMNS_MAX];
 };
 int64_t cell_int64(const struct cell *c, int64_t dflt); /* 8 bytes big-endian */

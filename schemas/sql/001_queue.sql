@@ -30,14 +30,16 @@ CREATE TABLE IF NOT EXISTS @SCHEMA@.sluice_positions (
 
 -- A copy of the relay's positions for people and for lag queries. The truth is in the topic sluice.relay.positions.
 CREATE TABLE IF NOT EXISTS @SCHEMA@.sluice_relay_positions (
-    source          text PRIMARY KEY,
+    topic_prefix    text NOT NULL DEFAULT '',  -- of the installation: two may share a database
+    source          text NOT NULL,
     table_name      text NOT NULL,
     snapshot_before pg_snapshot NOT NULL,  -- all it shows is published
     snapshot_upto   pg_snapshot NOT NULL,  -- of what it shows beyond snapshot_before, published up to last_seq
     last_seq        bigint NOT NULL,
     published       bigint NOT NULL,       -- rows published since the position was first made
     owner           text,
-    updated_at      timestamptz NOT NULL DEFAULT now()
+    updated_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (topic_prefix, source)
 );
 
 -- Stamps a row that goes on the road (or will). SECURITY DEFINER so that writers need no right on the sequence;

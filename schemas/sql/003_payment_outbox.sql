@@ -23,8 +23,10 @@ CREATE OR REPLACE TRIGGER sluice_queue_insert
 -- SENT as far as the copied position knows (up to a second behind Kafka).
 CREATE OR REPLACE VIEW @SCHEMA@.local_messages AS
 SELECT o.id, o.topic, o.partition_key, o.event_type, o.payload, o.created_at, o.queue_seq,
-       CASE WHEN pg_visible_in_snapshot(o.queue_txid, p.snapshot_before)
-              OR (pg_visible_in_snapshot(o.queue_txid, p.snapshot_upto) AND o.queue_seq <= p.last_seq)
+       CASE WHEN EXISTS (
+                SELECT FROM @SCHEMA@.sluice_relay_positions p
+                WHERE p.source = 'payment'
+                  AND (pg_visible_in_snapshot(o.queue_txid, p.snapshot_before)
+                       OR (pg_visible_in_snapshot(o.queue_txid, p.snapshot_upto) AND o.queue_seq <= p.last_seq)))
             THEN 'SENT' ELSE 'PENDING' END AS status
-FROM @SCHEMA@.payment_outbox o
-LEFT JOIN @SCHEMA@.sluice_relay_positions p ON p.source = 'payment';
+FROM @SCHEMA@.payment_outbox o;

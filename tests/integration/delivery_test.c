@@ -224,7 +224,7 @@ static struct txn_job *commit_job(int64_t offset, int64_t counter, const char *m
 
 static void feed(int n)
 {
-    struct producer *p = stack_producer(&st, "feed");
+    struct producer *p = stack_producer(&st, "feed", NULL, NULL);
 
     cr_assert_eq(producer_begin(p, &err), RC_OK);
     for (int i = 0; i < n; i++) {
@@ -370,7 +370,7 @@ Test(delivery_txn, an_unknown_commit_that_did_not_take_place_is_produced_again)
 {
     txn_job_free(take());
     /* Another producer of the same id: the broker aborts what we do, and we cannot tell why. */
-    struct producer *other = stack_producer(&st, "g-0");
+    struct producer *other = stack_producer(&st, "g-0", NULL, NULL);
     struct txn_job *job = submit(commit_job(3, 1, "1 1"));
     cr_expect_eq(job->rc, RC_RETRY, "%s %s", rc_name(job->rc), job->err.text);
     cr_expect(job->resolved);

@@ -46,7 +46,7 @@ static void put(struct producer *p, const char *value, int64_t tag)
 
 Test(producer, a_committed_transaction_is_there_for_everybody)
 {
-    struct producer *p = stack_producer(&st, "a");
+    struct producer *p = stack_producer(&st, "a", NULL, NULL);
 
     OK(producer_begin(p, &err));
     put(p, "1", 0);
@@ -58,12 +58,12 @@ Test(producer, a_committed_transaction_is_there_for_everybody)
 
 Test(producer, the_second_of_one_id_fences_the_first)
 {
-    struct producer *first = stack_producer(&st, "a");
+    struct producer *first = stack_producer(&st, "a", NULL, NULL);
 
     OK(producer_begin(first, &err));
     put(first, "never", 0);
     OK(producer_flush(first, &err));
-    struct producer *second = stack_producer(&st, "a");
+    struct producer *second = stack_producer(&st, "a", NULL, NULL);
     cr_expect_eq(producer_commit(first, &err), RC_FENCED, "%s: %s", rc_name(err.rc), err.text);
     cr_expect(err.code[0] != '\0');
     OK(producer_begin(second, &err));
@@ -77,8 +77,8 @@ Test(producer, the_second_of_one_id_fences_the_first)
 
 Test(producer, a_fenced_producer_stays_fenced)
 {
-    struct producer *first = stack_producer(&st, "a");
-    struct producer *second = stack_producer(&st, "a");
+    struct producer *first = stack_producer(&st, "a", NULL, NULL);
+    struct producer *second = stack_producer(&st, "a", NULL, NULL);
     enum rc rc = producer_begin(first, &err);
 
     for (int i = 0; i < 5 && rc == RC_OK; i++) {
@@ -94,7 +94,7 @@ Test(producer, a_fenced_producer_stays_fenced)
 
 Test(producer, an_aborted_transaction_is_there_only_for_read_uncommitted)
 {
-    struct producer *p = stack_producer(&st, "a");
+    struct producer *p = stack_producer(&st, "a", NULL, NULL);
 
     OK(producer_begin(p, &err));
     put(p, "1", 0);
@@ -123,23 +123,37 @@ static char *noise(size_t n)
     return s;
 }
 
+struct refusals {
+    int n;
+    int64_t tag; /* of the last */
+    rd_kafka_resp_err_t why;
+};
+
+static void on_refused(void *opaque, int64_t tag, rd_kafka_resp_err_t why)
+{
+    struct refusals *r = opaque;
+
+    r->n++;
+    r->tag = tag;
+    r->why = why;
+}
+
 Test(producer, a_record_the_broker_refuses_is_known_by_its_tag_and_its_neighbours_pass)
 {
-    struct producer *p = stack_producer(&st, "a");
+    struct refusals refused = {0};
+    struct producer *p = stack_producer(&st, "a", on_refused, &refused);
     char *big CLEANUP(freep) = noise(1200000); /* over max.message.bytes, 1 MiB */
-    rd_kafka_resp_err_t why = RD_KAFKA_RESP_ERR_NO_ERROR;
 
     OK(producer_begin(p, &err));
-    cr_expect_eq(producer_failed_tag(p, NULL), -1);
     put(p, "1", 10);
     put(p, big, 11);
     put(p, "3", 12);
     cr_expect_eq(producer_commit(p, &err), RC_RETRY, "%s: %s", rc_name(err.rc), err.text);
     OK(producer_abort(p, &err));
-    cr_expect_eq(producer_failed_tag(p, &why), 11);
-    cr_expect_eq(why, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, "%s", rd_kafka_err2name(why));
+    cr_expect_eq(refused.n, 1, "the purge of the others is no refusal: %d", refused.n);
+    cr_expect_eq(refused.tag, 11);
+    cr_expect_eq(refused.why, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, "%s", rd_kafka_err2name(refused.why));
     OK(producer_begin(p, &err));
-    cr_expect_eq(producer_failed_tag(p, NULL), -1, "a new transaction begins without blame");
     put(p, "1", 10);
     put(p, "3", 12);
     OK(producer_commit(p, &err));
@@ -149,7 +163,7 @@ Test(producer, a_record_the_broker_refuses_is_known_by_its_tag_and_its_neighbour
 
 Test(producer, a_topic_that_is_not_there_has_no_partitions)
 {
-    struct producer *p = stack_producer(&st, "a");
+    struct producer *p = stack_producer(&st, "a", NULL, NULL);
     char *long_name CLEANUP(freep) = noise(300);
     char *missing CLEANUP(freep) = xasprintf("%snever", st.prefix);
     const char *none[] = {missing, "", "no spaces allowed", "..", long_name};
@@ -167,7 +181,7 @@ Test(producer, a_topic_that_is_not_there_has_no_partitions)
 /* Names from rows fill the cache of topics; those that exist must be found in spite of it. */
 Test(producer, a_thousand_wrong_names_do_not_hide_a_right_one)
 {
-    struct producer *p = stack_producer(&st, "a");
+    struct producer *p = stack_producer(&st, "a", NULL, NULL);
     int partitions = -1;
 
     for (int i = 0; i < 300; i++) {

@@ -129,7 +129,7 @@ PGconn *stack_session(const struct stack *st, bool admin)
     return conn;
 }
 
-static PGresult *run_sql(PGconn *conn, const char *fmt, va_list ap)
+static PGresult *PRINTF_LIKE(2, 0) run_sql(PGconn *conn, const char *fmt, va_list ap)
 {
     char *sql = NULL;
 
@@ -146,8 +146,9 @@ void stack_sql(PGconn *conn, const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    PGresult *res CLEANUP(pg_clearp) = run_sql(conn, fmt, ap);
+    PGresult *res = run_sql(conn, fmt, ap);
     va_end(ap);
+    PQclear(res);
 }
 
 char *stack_text(PGconn *conn, const char *fmt, ...)
@@ -300,7 +301,8 @@ void stack_topic_set(const struct stack *st, const char *topic, const char *key,
     rd_kafka_event_t *ev = describe(rk, q, topic, &list, &n);
 
     for (size_t i = 0; i < n; i++) { /* AlterConfigs replaces the whole set */
-        if (rd_kafka_ConfigEntry_source(list[i]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG) {
+        if (rd_kafka_ConfigEntry_source(list[i]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG &&
+            strcmp(rd_kafka_ConfigEntry_name(list[i]), key) != 0) {
             rd_kafka_ConfigResource_set_config(set, rd_kafka_ConfigEntry_name(list[i]),
                                                rd_kafka_ConfigEntry_value(list[i]));
         }
@@ -311,6 +313,14 @@ void stack_topic_set(const struct stack *st, const char *topic, const char *key,
     rd_kafka_event_destroy(admin_result(q));
     rd_kafka_ConfigResource_destroy(set);
     rd_kafka_queue_destroy(q);
+    for (int i = 0; i < 100; i++) { /* until the next reader sees it */
+        char *now CLEANUP(freep) = stack_topic_config(st, topic, key);
+        if (strcmp(now, value) == 0) {
+            return;
+        }
+        clock_sleep_ms(20);
+    }
+    cr_assert_fail("topic %s does not take %s", topic, key);
 }
 
 static rd_kafka_t *open_consumer(const struct stack *st, const char *isolation)
@@ -380,10 +390,15 @@ void stack_delete_records(const struct stack *st, const char *topic, int32_t par
     rd_kafka_queue_destroy(q);
 }
 
-struct producer *stack_producer(const struct stack *st, const char *transactional_id)
+struct producer *stack_producer(const struct stack *st, const char *transactional_id, producer_refused_fn refused,
+                                void *opaque)
 {
     char *id CLEANUP(freep) = xasprintf("%s%s", st->prefix, transactional_id);
-    struct producer_options opt = {.client = "sluice-test", .transactional_id = id, .transaction_timeout_ms = 15000};
+    struct producer_options opt = {.client = "sluice-test",
+                                   .transactional_id = id,
+                                   .transaction_timeout_ms = 15000,
+                                   .refused = refused,
+                                   .opaque = opaque};
     struct producer *p = NULL;
     struct err err = {0};
 

@@ -59,8 +59,9 @@ int64_t stack_records(const struct stack *st, const char *topic, int32_t partiti
 /* Deletes the records before offset. */
 void stack_delete_records(const struct stack *st, const char *topic, int32_t partition, int64_t offset);
 
-/* A producer past init_transactions. */
-struct producer *stack_producer(const struct stack *st, const char *transactional_id);
+/* A producer past init_transactions; refused may be NULL. */
+struct producer *stack_producer(const struct stack *st, const char *transactional_id, producer_refused_fn refused,
+                                void *opaque);
 /* Sends text; the strings must live until the transaction has ended. */
 enum rc stack_send(struct producer *p, const char *topic, int32_t partition, const char *key, const char *value,
                    int64_t tag, struct err *err);

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Schemas for the avro tests: the contract's own, and made-up ones with every type and two versions. */
+/* Schema sets for the avro tests; each fails the test when it does not load. */
 #ifndef SLUICE_TESTS_AVRO_FIXTURE_H
 #define SLUICE_TESTS_AVRO_FIXTURE_H
 
 #include "avro/codec.h"
+#include "support/zoo.h"
 
-/* The schemas the program is built with. Fails the test when they do not load. */
+/* The schemas the program is built with. */
 struct avro_set *fixture_contract(void);
 
-/* "zoo" (id 7): one record with every type. "note" (ids 8, 9): two versions. */
 struct avro_set *fixture_zoo(void);
-extern const char ZOO_JSON[]; /* a full zoo record, as avro_decode_json prints it */
-
-/* A program that knows only note version 1. */
 struct avro_set *fixture_old_note(void);
 
 /* A framed value in heap memory of exactly its size, so that ASan sees any read behind it. Free with free(). */

@@ -115,6 +115,8 @@ static const struct {
     {"\"v\":1,", "", "malformed"},
     {"\"system_id\":\"7301\"", "\"system_id\":7301", "malformed"},
     {"\"system_id\":\"7301\"", "\"system_id\":\"123456789012345678901234\"", "malformed"},
+    {"\"system_id\":\"7301\"", "\"system_id\":\"73\\\"01\"", "malformed"},
+    {"\"system_id\":\"7301\"", "\"system_id\":\"\"", "malformed"},
     {"\"s1\":\"10:12:11\"", "\"s1\":\"\"", "malformed"},
     {"\"s1\":\"10:12:11\"", "\"s1\":\"10:12:11' OR true\"", "malformed"},
     {"\"s1\":\"10:12:11\"", "\"s1\":null", "malformed"},

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How fast the relay empties the outbox, and what that costs. */
+#include <inttypes.h>
+#include <math.h>
+
+#include "base/clock.h"
+#include "bench.h"
+
+#define POLL_MS 10
+#define STALL_MS 60000
+
+struct costs {
+    double relay, postgres, broker;
+};
+
+/* Processor seconds of the relay's sessions; -1 when the server is elsewhere or they cannot be seen. */
+static double session_cpu(const struct bench *b)
+{
+    static const char SESSIONS[] = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'sluice relay%'"
+                                   " AND datname = current_database() AND inet_server_addr() IS NOT DISTINCT FROM"
+                                   " inet_client_addr()";
+    CLEANUP(pg_clearp) PGresult *res = NULL;
+    struct err err;
+    double sum = 0;
+
+    if (pg_exec(b->conn, SESSIONS, &res, &err) != RC_OK || PQntuples(res) == 0) {
+        return -1;
+    }
+    for (int i = 0; i < PQntuples(res); i++) {
+        double s = bench_cpu_seconds((pid_t)pg_int(res, i, 0, 0));
+        if (s < 0) {
+            return -1;
+        }
+        sum += s;
+    }
+    return sum;
+}
+
+static struct costs look_at_costs(const struct bench *b, const struct bench_child *c, pid_t broker)
+{
+    return (struct costs){.relay = bench_cpu_seconds(c->pid),
+                          .postgres = session_cpu(b),
+                          .broker = broker > 0 ? bench_cpu_seconds(broker) : -1};
+}
+
+static double per_million(double before, double after, int64_t rows)
+{
+    return before < 0 || after < 0 ? -1 : (after - before) * 1e6 / (double)rows;
+}
+
+/* All of our rows are out when as many were published and the last of them too. */
+static enum rc wait_until_empty(struct bench *b, struct bench_child *c, int64_t last_seq, int64_t *out_rows,
+                                struct err *err)
+{
+    double best = -1;
+    int64_t moved_ms = clock_mono_ms();
+    for (;;) {
+        struct bench_metrics m;
+        TRY(bench_child_metrics(c, &m, err));
+        *out_rows = (int64_t)m.published;
+        if (m.dead > 0) {
+            FAIL(err, RC_RETRY, "%.0f rows became dead letters", m.dead);
+        }
+        if (*out_rows >= b->rows && (int64_t)m.last_seq >= last_seq) {
+            return RC_OK;
+        }
+        moved_ms = m.published > best ? clock_mono_ms() : moved_ms;
+        best = fmax(best, m.published);
+        TRY(bench_check(moved_ms + STALL_MS, "drain: no progress", err));
+        bench_progress(b, "draining", *out_rows, b->rows);
+        clock_sleep_ms(POLL_MS);
+    }
+}
+
+static enum rc drain(struct bench *b, struct bench_child *c, int64_t last_seq, struct err *err)
+{
+    char version[sizeof b->machine.kafka];
+    pid_t broker = bench_broker(b->cli->cfg, version, sizeof version);
+    struct bench_drain *d = &b->drain;
+
+    TRY(bench_child_start(b, c, err));
+    int64_t began = clock_mono_us();
+    struct costs before = look_at_costs(b, c, broker);
+    TRY(wait_until_empty(b, c, last_seq, &d->rows, err));
+    int64_t us = clock_mono_us() - began;
+    struct costs after = look_at_costs(b, c, broker);
+    d->seconds = (double)(us > 0 ? us : 1) / 1e6;
+    d->rows_per_s = (double)d->rows / d->seconds;
+    d->relay_cpu_s = per_million(before.relay, after.relay, d->rows);
+    d->postgres_cpu_s = per_million(before.postgres, after.postgres, d->rows);
+    d->broker_cpu_s = per_million(before.broker, after.broker, d->rows);
+    d->peak_kib = bench_peak_kib(c->pid);
+    b->relay_peak_kib = d->peak_kib;
+    return RC_OK;
+}
+
+enum rc bench_run_drain(struct bench *b, int64_t last_seq, struct err *err)
+{
+    struct bench_child child = {.pid = 0};
+    bench_progress(b, "starting the relay", 0, b->rows);
+    enum rc rc = drain(b, &child, last_seq, err);
+    bench_child_stop(&child);
+    return rc;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From commit to visible: a consumer thread stamps what it sees, another hand writes; then the percentiles. */
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "bench.h"
+
+#define SETTLE_MS 1000
+#define LAST_TIMEOUT_MS 30000
+#define RUN_DIGITS 8
+#define INDEX_AT 24 /* of an id: 8-4-4-4-12 */
+
+struct watcher {
+    struct bench_reader reader;
+    struct bench_stamps *stamps;
+    atomic_bool stop;
+    enum rc rc;
+    struct err err;
+};
+
+void bench_id(const struct bench_stamps *s, int64_t i, char out[BENCH_ID_MAX])
+{
+    (void)snprintf(out, BENCH_ID_MAX, "%08" PRIx32 "-0000-4000-8000-%012" PRIx64, s->run, (uint64_t)i);
+}
+
+int64_t bench_due_us(const struct bench_stamps *s, int64_t i)
+{
+    return s->start_us + i * 1000000 / s->rate;
+}
+
+void bench_sleep_until(int64_t mono_us)
+{
+    const struct timespec ts = {.tv_sec = mono_us / 1000000, .tv_nsec = mono_us % 1000000 * 1000};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR && !bench_interrupted()) {
+    }
+}
+
+/* The record's number by its ce_id; -1 = not one of ours. */
+static int64_t number_of(const struct bench_stamps *s, const rd_kafka_message_t *msg)
+{
+    rd_kafka_headers_t *headers = NULL;
+    const void *value = NULL;
+    size_t len = 0;
+    char id[BENCH_ID_MAX] = "";
+    char run[RUN_DIGITS + 1];
+
+    if (rd_kafka_message_headers(msg, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        rd_kafka_header_get_last(headers, "ce_id", &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR || len != 36) {
+        return -1;
+    }
+    memcpy(id, value, len);
+    (void)snprintf(run, sizeof run, "%08" PRIx32, s->run);
+    if (strncmp(id, run, RUN_DIGITS) != 0) {
+        return -1;
+    }
+    int64_t i = (int64_t)strtoull(id + INDEX_AT, NULL, 16);
+    return i >= 0 && i < s->n ? i : -1;
+}
+
+static void stamp(const rd_kafka_message_t *msg, void *opaque)
+{
+    struct bench_stamps *s = opaque;
+    int64_t i = number_of(s, msg);
+    if (i >= 0 && s->seen[i] == 0) {
+        s->seen[i] = clock_mono_us();
+        (void)atomic_fetch_add(&s->n_seen, 1);
+    }
+}
+
+static void *watch(void *arg)
+{
+    struct watcher *w = arg;
+    while (w->rc == RC_OK && !atomic_load(&w->stop)) {
+        w->rc = bench_reader_poll(&w->reader, 50, stamp, w->stamps, &w->err);
+    }
+    return NULL;
+}
+
+static enum rc wait_for_last(struct bench_stamps *s, struct err *err)
+{
+    int64_t deadline = clock_mono_ms() + LAST_TIMEOUT_MS;
+    while (atomic_load(&s->n_seen) < s->n) {
+        struct err why = {0};
+        if (bench_check(deadline, "", &why) != RC_OK) {
+            FAIL(err, RC_RETRY, "%s: %lld of %lld records were seen", bench_interrupted() ? "interrupted" : "latency",
+                 atomic_load(&s->n_seen), (long long)s->n);
+        }
+        clock_sleep_ms(10);
+    }
+    return RC_OK;
+}
+
+static int compare(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a;
+    int64_t y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static double quantile_ms(const int64_t *sorted, int64_t n, int64_t per_mille)
+{
+    int64_t at = (n * per_mille + 999) / 1000 - 1;
+    return (double)sorted[at < 0 ? 0 : at] / 1000;
+}
+
+/* A record may be seen before the writer hears of its own commit: that is no delay. */
+static void evaluate(const struct bench_stamps *s, struct bench_quantiles *out)
+{
+    int64_t n = s->n - s->skip;
+    CLEANUP(freep) int64_t *us = xcalloc((size_t)n, sizeof *us);
+    int64_t last = s->start_us + 1;
+
+    for (int64_t i = s->skip; i < s->n; i++) {
+        int64_t d = s->seen[i] - s->ready[i];
+        us[i - s->skip] = d > 0 ? d : 0;
+        last = s->ready[i] > last ? s->ready[i] : last;
+    }
+    qsort(us, (size_t)n, sizeof *us, compare);
+    *out = (struct bench_quantiles){.n = n,
+                                    .p50_ms = quantile_ms(us, n, 500),
+                                    .p99_ms = quantile_ms(us, n, 990),
+                                    .max_ms = (double)us[n - 1] / 1000,
+                                    .rate = (double)s->n * 1e6 / (double)(last - s->start_us)};
+}
+
+/* Writes with the watcher looking on. samples NULL: rows. */
+static enum rc write_watched(struct bench *b, struct watcher *w, const struct bench_samples *samples, struct err *err)
+{
+    pthread_t thread;
+    struct bench_stamps *s = w->stamps;
+    int no = pthread_create(&thread, NULL, watch, w);
+    if (no != 0) {
+        FAIL(err, RC_FATAL, "cannot start a thread: %s", strerror(no));
+    }
+    clock_sleep_ms(SETTLE_MS); /* its first fetch is on its way */
+    enum rc rc = samples == NULL ? bench_write_rows(b, s, err) : bench_write_records(b, s, samples, err);
+    if (rc == RC_OK) {
+        rc = wait_for_last(s, err);
+    }
+    atomic_store(&w->stop, true);
+    (void)pthread_join(thread, NULL);
+    if (rc == RC_OK && w->rc != RC_OK) {
+        *err = w->err;
+        rc = w->rc;
+    }
+    return rc;
+}
+
+static enum rc measure(struct bench *b, const char *topic, const struct bench_samples *samples,
+                       struct bench_quantiles *out, struct err *err)
+{
+    int64_t ends[BENCH_PARTITIONS_MAX] = {0};
+    int n = 0;
+    struct bench_stamps s = {.n = b->rate * (b->seconds + 1), .skip = b->rate, .rate = b->rate};
+    struct watcher w = {.stamps = &s, .rc = RC_OK};
+
+    TRY(bench_ends(b, topic, ends, &n, err));
+    s.run = (uint32_t)clock_random();
+    s.ready = xcalloc((size_t)s.n, sizeof *s.ready);
+    s.seen = xcalloc((size_t)s.n, sizeof *s.seen);
+    enum rc rc = bench_reader_open(b, topic, ends, n, &w.reader, err);
+    if (rc == RC_OK) {
+        rc = write_watched(b, &w, samples, err);
+    }
+    bench_reader_close(&w.reader);
+    if (rc == RC_OK) {
+        evaluate(&s, out);
+    }
+    free(s.ready);
+    free(s.seen);
+    return rc;
+}
+
+enum rc bench_run_latency(struct bench *b, struct err *err)
+{
+    struct bench_child child = {.pid = 0};
+    enum rc rc = bench_child_start(b, &child, err);
+    if (rc == RC_OK) {
+        rc = measure(b, b->topic, NULL, &b->latency, err);
+    }
+    if (rc == RC_OK) {
+        int64_t peak = bench_peak_kib(child.pid);
+        b->relay_peak_kib = peak > b->relay_peak_kib ? peak : b->relay_peak_kib;
+    }
+    bench_child_stop(&child);
+    return rc;
+}
+
+enum rc bench_run_floor(struct bench *b, const struct bench_samples *samples, struct err *err)
+{
+    return measure(b, b->raw_topic, samples, &b->floor, err);
+}

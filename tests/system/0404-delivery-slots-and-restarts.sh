@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Promise: delivery processes wait for PostgreSQL and Kafka to come back, keep their slot meanwhile, and one whose slot
+# is taken by another drains and exits 75.
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/delivery.sh"
+t_begin "delivery processes survive restarts of their servers, and leave when their slot is taken" bare
+own_pg
+own_kafka
+t_program
+t_migrate
+probe_setup
+
+vars=(SLUICE_DELIVERY_SESSION_TIMEOUT_MS=6000 SLUICE_PROBE_SLEEP_MS=200 SLUICE_DELIVERY_INFLIGHT_MAX=45)
+feed 1 6000
+start_probe a "${vars[@]}"
+ends() { grep -c '^end ' "$(proc_log a)" || true; }
+wait_until 40 '[[ $(ends) -gt 100 ]]'
+own_pg_kill9
+seen=$(ends)
+wait_until 20 '[[ $(ends) -gt $((seen + 500)) ]]'
+t_ok "goes on without PostgreSQL"
+own_pg_start
+own_kafka_kill9
+sleep 3
+own_kafka_start
+wait_until 90 '[[ $(topic_count callback.outcomes) -ge 6000 ]]'
+t_match "the same slot" '"?owned 0' "$(grep 'part=slot' "$(proc_log a)" | tail -1)"
+
+# Somebody waits for the lock and gets it when the session ends.
+lock="hashtext('sluice'), hashtext('${SLUICE_TOPIC_PREFIX}sluice-probe-0')"
+start_proc rival psql -qAtX "$DATABASE_URL" -c "SELECT pg_advisory_lock($lock), pg_sleep(60)"
+sleep 0.5
+t_admin "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sluice probe'" >/dev/null
+role_exit a 30
+t_eq "exit code of the one whose slot is taken" 75 "$T_RC"
+check_exactly_once
