@@ -17,7 +17,7 @@ feed 1 20 reject
 small=(SLUICE_DELIVERY_COMMIT_LINGER_MS=5 SLUICE_DELIVERY_COMMIT_RECORDS_MAX=40 SLUICE_DELIVERY_INFLIGHT_MAX=20
     SLUICE_DELIVERY_SESSION_TIMEOUT_MS=6000 SLUICE_PROBE_SLEEP_MS=40 SLUICE_DELIVERY_RETRY_BASE_MS=20)
 start_probe a "${small[@]}"
-wait_until 40 '[[ $(topic_count callback.outcomes) -gt 50 ]]'
+wait_until 40 '[[ $(ends a) -gt 50 ]]'
 start_probe b "${small[@]}"
 for ((i = 1; i <= kills; i++)); do
     sleep "0.$((RANDOM % 900 + 100))"

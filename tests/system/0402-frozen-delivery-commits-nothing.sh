@@ -13,7 +13,7 @@ vars=(SLUICE_DELIVERY_SESSION_TIMEOUT_MS=3000 SLUICE_DELIVERY_INFLIGHT_MAX=10 SL
     SLUICE_DELIVERY_COMMIT_LINGER_MS=20)
 feed 1 3000
 start_probe a "${vars[@]}"
-wait_until 30 '[[ $(topic_count callback.outcomes) -gt 100 ]]'
+wait_until 30 '[[ $(ends a) -gt 100 ]]'
 kill_role a STOP
 start_probe b "${vars[@]}"
 wait_until 30 'grep -q "start " "$(proc_log b)"'

@@ -23,8 +23,6 @@ t_eq "outputs beside the held key" "$want" "$(topic_count callback.outcomes)"
 sleep 0.5
 kill_role a
 
-starts() { grep -c '^start ' "$(proc_log "$1")" || true; }
-
 start_probe a2 "${vars[@]}"
 wait_until 30 '[[ $(starts a2) -ge 1 ]]'
 sleep 1

@@ -16,11 +16,10 @@ probe_setup
 vars=(SLUICE_DELIVERY_SESSION_TIMEOUT_MS=6000 SLUICE_PROBE_SLEEP_MS=200 SLUICE_DELIVERY_INFLIGHT_MAX=45)
 feed 1 6000
 start_probe a "${vars[@]}"
-ends() { grep -c '^end ' "$(proc_log a)" || true; }
-wait_until 40 '[[ $(ends) -gt 100 ]]'
+wait_until 40 '[[ $(ends a) -gt 100 ]]'
 own_pg_kill9
-seen=$(ends)
-wait_until 20 '[[ $(ends) -gt $((seen + 500)) ]]'
+seen=$(ends a)
+wait_until 20 '[[ $(ends a) -gt $((seen + 500)) ]]'
 t_ok "goes on without PostgreSQL"
 own_pg_start
 own_kafka_kill9

@@ -4,11 +4,9 @@
 # For system tests of the delivery runtime: starts delivery_probe (tests/support/delivery_probe.c), feeds it, and judges
 # what came out. Source after lib.sh.
 
-PROBE=${SLUICE_PROBE:-$(dirname -- "${SLUICE_BIN:-}")/tests/delivery_probe}
-
 # probe_setup: after t_begin.
 probe_setup() {
-    [[ -x ${SLUICE_PROBE:-} ]] || PROBE=$(dirname -- "$SLUICE_BIN")/tests/delivery_probe
+    PROBE=${SLUICE_TEST_PROBE:-$(dirname -- "$SLUICE_BIN")/tests/delivery_probe}
     [[ -x $PROBE ]] || t_fail "no $PROBE; build all targets"
 }
 
@@ -19,6 +17,10 @@ start_probe() {
     start_proc "$name" env "$@" "$PROBE"
 }
 
+# ends NAME: records it has finished. (Counting a topic that grows takes until it has stopped growing.)
+ends() { grep -c '^end ' "$(proc_log "$1")" || true; }
+starts() { grep -c '^start ' "$(proc_log "$1")" || true; }
+
 # feed FROM TO [WORD]: records "WORD.N" with key N % 50, as one transaction of an upstream would leave them.
 feed() {
     local i
@@ -27,7 +29,7 @@ feed() {
     done | kcat -P -b "$KAFKA_BROKERS" -t "${SLUICE_TOPIC_PREFIX}callback.events" -K '|' -X partitioner=murmur2_random
 }
 
-# outcomes [ISOLATION]: one line an output: PARTITION OFFSET of its input, its key, its own partition and offset.
+# probe_outcomes [ISOLATION]: one line an output: PARTITION OFFSET of its input, its key, its own partition and offset.
 probe_outcomes() { topic_kcat callback.outcomes "${1:-read_committed}" '%s %k %p %o\n'; }
 
 # inputs: PARTITION OFFSET KEY of all inputs.
