@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # One set of flags for every target. Each warning is here because it finds mistakes in code like ours.
+# Assertions stay in a release: a daemon that moves money had better stop than go on from what cannot be.
+string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELWITHDEBINFO "${CMAKE_C_FLAGS_RELWITHDEBINFO}")
+string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELEASE "${CMAKE_C_FLAGS_RELEASE}")
 add_library(sluice_flags INTERFACE)
 target_compile_definitions(sluice_flags INTERFACE _GNU_SOURCE SLUICE_VERSION="${PROJECT_VERSION}")
 target_compile_options(
