@@ -79,6 +79,16 @@ static void open_database(PGconn *admin, const char *admin_url, const char *data
               drop != NULL ? drop : "");
 }
 
+/* A secret is not taken from a flag. */
+static void stack_secret(struct stack *st, const char *variable, const char *value)
+{
+    char *entry CLEANUP(freep) = xasprintf("%s=%s", variable, value);
+    char *envp[] = {entry, NULL};
+    struct err err = {0};
+
+    cr_assert_eq(config_load_env(st->cfg, envp, &err), RC_OK, "%s", err.text);
+}
+
 void stack_open(struct stack *st)
 {
     const struct option_table *tables[] = {&CORE_OPTIONS, &relay_options};
@@ -95,7 +105,7 @@ void stack_open(struct stack *st)
     PGconn *admin CLEANUP(pg_closep) = open_session(admin_url);
     open_database(admin, admin_url, st->database, owner);
     st->cfg = config_create(tables, ARRAY_SIZE(tables));
-    stack_set(st, "database.url", st->url);
+    stack_secret(st, "DATABASE_URL", st->url);
     stack_set(st, "kafka.brokers", brokers);
     stack_set(st, "topic.prefix", st->prefix);
     st->conn = open_session(st->url);
