@@ -57,7 +57,7 @@ static void find_steps(struct dbproc *d, size_t from, size_t to, struct steps *s
         int64_t end = -1;
         bool more = false;
         for (size_t i = from; i < b->n; i++) {
-            if (b->part[i] == part && i < to) {
+            if (i < to && b->part[i] == part) {
                 end = b->events[i].offset + 1;
             }
             more = more || (b->part[i] == part && i >= to);

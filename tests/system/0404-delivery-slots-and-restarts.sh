@@ -18,6 +18,7 @@ feed 1 6000
 start_probe a "${vars[@]}"
 wait_until 40 '[[ $(ends a) -gt 100 ]]'
 own_pg_kill9
+# shellcheck disable=SC2034 # in the condition below
 seen=$(ends a)
 wait_until 20 '[[ $(ends a) -gt $((seen + 500)) ]]'
 t_ok "goes on without PostgreSQL"
