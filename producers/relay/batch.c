@@ -311,11 +311,14 @@ static bool ends_with(const char *s, const char *end)
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
-/* State, outcomes and dead letters: a row that could name them could forge what others rely on. */
-static bool is_ours(const char *topic)
+/*
+ * State, outcomes and dead letters: a row that could name them could forge what others rely on. Raw sources are our own
+ * tables and are there for dead letters.
+ */
+static bool is_ours(const struct source *src, const char *topic)
 {
     return strncmp(topic, "sluice.", 7) == 0 || strncmp(topic, "__", 2) == 0 || ends_with(topic, ".outcomes") ||
-           ends_with(topic, ".dlq");
+           (!src->raw && ends_with(topic, ".dlq"));
 }
 
 void batch_kill_larger(struct batch *b, int64_t i, const char *class, const char *message)
@@ -344,7 +347,7 @@ enum rc batch_check_topics(struct batch *b, struct producer *p, struct err *err)
             continue;
         }
         const char *name = b->rows[i].topic + strlen(b->prefix);
-        if (is_ours(name)) {
+        if (is_ours(b->src, name)) {
             snprintf(why, sizeof(why), "column %s: topic \"%s\" is written by sluice alone and takes no rows",
                      b->src->columns[b->src->topic_column].name, b->rows[i].topic);
             batch_kill(b, i, "forbidden-topic", why);
