@@ -109,7 +109,8 @@ static enum rc send_outcome(struct batch *b, struct producer *p, const struct ro
 
 /*
  * The record's own timestamp is that of publishing; the row's time travels as ce_time. Retention counts from the
- * timestamp, so that of an old row would end before anybody has read it, and brokers refuse one in the future.
+ * timestamp, so that of an old row would end before anybody has read it, and brokers refuse one in the future. A raw
+ * row is a record that was in a topic already: it keeps its time.
  */
 static enum rc send_row(struct batch *b, struct producer *p, const struct row *r, int64_t tag, struct err *err)
 {
@@ -119,7 +120,8 @@ static enum rc send_row(struct batch *b, struct producer *p, const struct row *r
                                   .key = r->key,
                                   .key_len = r->key_len,
                                   .value = r->value,
-                                  .value_len = r->value_len};
+                                  .value_len = r->value_len,
+                                  .timestamp_ms = b->src->raw ? r->time_us / 1000 : 0};
 
     if (b->src->raw) {
         add_own(&h, r);
