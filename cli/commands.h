@@ -27,7 +27,7 @@ int cmd_topics_acl(const struct cli *cli);
 int cmd_relay_position_show(const struct cli *cli); /* relay.c; [SOURCE] */
 int cmd_relay_position_set(const struct cli *cli);  /* relay.c; SOURCE, --to */
 
-int cmd_status(const struct cli *cli); /* status.c */
+int cmd_status(const struct cli *cli); /* status.c; --watch, --stuck-after */
 
 int cmd_tail(const struct cli *cli);   /* tail.c; TOPIC, --from, --until, --partition, --count, --key, --follow */
 int cmd_encode(const struct cli *cli); /* codec.c; SCHEMA, JSON lines on stdin */

@@ -1,162 +1,194 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `sluice status`: one screen, every source: published, pending, waiting, oldest; and what stands in the topics. */
-#include <inttypes.h>
-#include <librdkafka/rdkafka.h>
+/* `sluice status`: a look at every stage of the road, once or again and again. */
+#include "status.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "commands.h"
 #include "kafka/conf.h"
-#include "kafka/rc.h"
-#include "pg/conn.h"
 #include "relay/relay.h"
+#include "runtime/dbproc.h"
+#include "runtime/delivery.h"
 #include "schemas/topology.h"
 
-#define PENDING_COUNT_MAX 100000 /* counting stops here: a status command must not load the database */
 #define OUTPUT_MAX ((size_t)1 << 20)
-#define WATERMARK_TIMEOUT_MS 3000
+#define STUCK_AFTER_S 900
 
-struct source_status {
-    bool started; /* there is a position */
-    int64_t published, pending, waiting, oldest_s;
-    char owner[128];
-};
-
-/* Rows beyond the copied position, found through the index on queue_txid, counted up to a ceiling. */
-static const char PENDING[] =
-    "WITH p AS MATERIALIZED (SELECT snapshot_before AS s1, snapshot_upto AS s2, last_seq, published, owner"
-    "   FROM sluice_relay_positions WHERE source = '%s' AND topic_prefix = '%s'),"
-    " s AS MATERIALIZED (SELECT coalesce((SELECT s1 FROM p), '1:1:'::pg_snapshot) AS s1),"
-    " c AS MATERIALIZED (SELECT t.queue_txid, t.queue_seq, t.\"%s\" AS at FROM \"%s\" t"
-    "   WHERE t.queue_txid >= (SELECT pg_snapshot_xmax(s1) FROM s)"
-    "   UNION ALL SELECT t.queue_txid, t.queue_seq, t.\"%s\" FROM \"%s\" t"
-    "   WHERE t.queue_txid = ANY (ARRAY(SELECT pg_snapshot_xip(s1) FROM s)) LIMIT %d)"
-    " SELECT (SELECT count(*) FROM p), coalesce((SELECT published FROM p), 0),"
-    "  count(c.*) FILTER (WHERE live), coalesce(extract(epoch FROM now() - min(c.at) FILTER (WHERE live)), 0)::bigint,"
-    "  (SELECT count(*) FROM sluice_waiting WHERE source = '%s'), coalesce((SELECT owner FROM p), '')"
-    " FROM (SELECT c.*, NOT EXISTS (SELECT 1 FROM p WHERE pg_visible_in_snapshot(c.queue_txid, p.s2)"
-    "   AND c.queue_seq <= p.last_seq) AS live FROM c) c";
-
-static enum rc read_source(PGconn *conn, const char *prefix, const struct source *src, struct source_status *out,
-                           struct err *err)
+static void add_readers(struct status *st)
 {
-    PGresult *res CLEANUP(pg_clearp) = NULL;
-    const char *time = src->columns[src->time].name;
-    /* Names and prefix were checked when they were parsed: letters, digits, . _ and -. */
-    char *sql CLEANUP(freep) =
-        xasprintf(PENDING, src->name, prefix, time, src->table, time, src->table, PENDING_COUNT_MAX, src->table);
+    st->readers[0] = (struct status_reader){
+        .role = "callback", .topic = "callback.events", .group = delivery_group_name(st->cfg, "callback")};
+    st->readers[1] = (struct status_reader){
+        .role = "sink", .topic = "callback.outcomes", .database = true, .group = dbproc_group_name(st->cfg, "sink")};
+    for (size_t i = 0; i < STATUS_READERS; i++) {
+        struct status_reader *r = &st->readers[i];
+        r->full_topic = kafka_topic_name(st->cfg, r->topic);
+        r->members = STATUS_UNKNOWN;
+        r->lag.oldest_ms = -1;
+        r->rate = -1;
+        for (size_t p = 0; p < STATUS_PARTITIONS_MAX; p++) {
+            r->position[p] = -1;
+        }
+    }
+}
 
-    TRY(pg_exec(conn, sql, &res, err));
-    out->started = pg_int(res, 0, 0, 0) > 0;
-    out->published = pg_int(res, 0, 1, 0);
-    out->pending = pg_int(res, 0, 2, 0);
-    out->oldest_s = pg_int(res, 0, 3, 0);
-    out->waiting = pg_int(res, 0, 4, 0);
-    snprintf(out->owner, sizeof(out->owner), "%s", pg_text(res, 0, 5));
+static void add_source(struct status *st, const struct source *src)
+{
+    bool status = src->queue == QUEUE_STATUS;
+
+    st->sources[st->n_sources++] = (struct status_source){.name = src->name,
+                                                          .table = src->table,
+                                                          .has_waiting = status,
+                                                          .has_states = status && src->outcomes != NULL,
+                                                          .has_rows = src->raw,
+                                                          .next_due_s = STATUS_UNKNOWN,
+                                                          .row_pending = STATUS_UNKNOWN,
+                                                          .row_retrying = STATUS_UNKNOWN,
+                                                          .row_delivered = STATUS_UNKNOWN,
+                                                          .row_dead = STATUS_UNKNOWN,
+                                                          .row_stuck = STATUS_UNKNOWN,
+                                                          .rate = -1};
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s);
+    size_t m = strlen(end);
+
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+enum rc status_init(struct status *st, const struct config *cfg, int64_t stuck_after_s, struct err *err)
+{
+    *st = (struct status){.cfg = cfg, .stuck_after_s = stuck_after_s};
+    TRY(relay_load_sources(cfg, &st->source_list, err));
+    for (int i = 0; i < st->source_list->n; i++) {
+        add_source(st, &st->source_list->list[i]);
+    }
+    add_readers(st);
+    for (size_t i = 0; i < TOPICS_N && i < STATUS_TOPICS_MAX; i++) {
+        st->topics[st->n_topics++] = (struct status_topic){.name = TOPICS[i].name,
+                                                           .full_name = kafka_topic_name(cfg, TOPICS[i].name),
+                                                           .dead_letters = ends_with(TOPICS[i].name, ".dlq"),
+                                                           .records = {.oldest_ms = -1}};
+    }
     return RC_OK;
 }
 
-static void print_source(const struct cli *cli, const struct source *src, const struct source_status *s,
-                         struct buf *out)
+void status_done(struct status *st)
 {
+    sources_free(st->source_list);
+    for (size_t i = 0; i < STATUS_READERS; i++) {
+        free(st->readers[i].group);
+        free(st->readers[i].full_topic);
+    }
+    for (size_t i = 0; i < st->n_topics; i++) {
+        free(st->topics[i].full_name);
+    }
+    *st = (struct status){.cfg = NULL};
+}
+
+static double per_second(int64_t now, int64_t before, int64_t ms)
+{
+    return ms > 0 && now >= before ? (double)(now - before) * 1000 / (double)ms : -1;
+}
+
+void status_rates(struct status *now, const struct status *before)
+{
+    int64_t ms = now->mono_ms - before->mono_ms;
+
+    for (int i = 0; i < now->n_sources && now->db_known && before->db_known; i++) {
+        now->sources[i].rate = per_second(now->sources[i].published, before->sources[i].published, ms);
+    }
+    for (size_t i = 0; i < STATUS_READERS; i++) {
+        struct status_reader *r = &now->readers[i];
+        if (now->kafka_known && before->kafka_known && r->known && before->readers[i].known) {
+            r->rate = per_second(r->offset_sum, before->readers[i].offset_sum, ms);
+        }
+    }
+}
+
+static int exit_code(const struct status *st)
+{
+    const struct err *errs[] = {st->db_known ? NULL : &st->db_err, st->kafka_known ? NULL : &st->kafka_err};
+    int code = EXIT_DONE;
+
+    for (size_t i = 0; i < ARRAY_SIZE(errs); i++) {
+        if (errs[i] != NULL) {
+            int its = cli_fail("status", errs[i]);
+            code = code == EXIT_DONE || its == EXIT_CONFIG ? its : code;
+        }
+    }
+    return code;
+}
+
+static int show(const struct cli *cli, const struct status *st, bool clear)
+{
+    CLEANUP(buf_done) struct buf out;
+
+    buf_init(&out, OUTPUT_MAX);
+    buf_puts(&out, clear ? "\033[H\033[2J" : "");
     if (cli->json) {
-        buf_printf(out,
-                   "{\"source\":\"%s\",\"table\":\"%s\",\"published\":%" PRId64 ",\"pending\":%" PRId64
-                   ",\"waiting\":%" PRId64 ",\"oldest_pending_s\":%" PRId64 ",\"owner\":",
-                   src->name, src->table, s->published, s->pending, s->waiting, s->oldest_s);
-        buf_json_string(out, s->owner, strlen(s->owner));
-        buf_puts(out, "}");
-        return;
+        status_json(st, &out);
+    } else {
+        status_print(st, &out);
+        buf_puts(&out, cli_flag(cli, "watch") != NULL && !clear ? "\n" : "");
     }
-    buf_printf(out, "%-12s %-28s %11" PRId64 " %8" PRId64 "%s %8" PRId64 " %8" PRId64 "s  %s\n", src->name, src->table,
-               s->published, s->pending, s->pending >= PENDING_COUNT_MAX ? "+" : " ", s->waiting, s->oldest_s,
-               s->started ? s->owner : "never started");
+    int code = cli_print(&out);
+    return code == EXIT_DONE ? exit_code(st) : code;
 }
 
-static enum rc print_sources(const struct cli *cli, struct buf *out, struct err *err)
+/* before: the last look, or NULL; replaced by this one. */
+static int look(const struct cli *cli, int64_t stuck_after_s, struct status **before, bool clear)
 {
-    struct sources *sources CLEANUP(sources_freep) = NULL;
-    PGconn *conn CLEANUP(pg_closep) = NULL;
-    struct pg_options opt = {
-        .app = "sluice status", .schema = config_str(cli->cfg, "database.schema"), .statement_timeout_ms = 5000};
+    struct err err;
+    struct status *st = xcalloc(1, sizeof(*st));
 
-    TRY(relay_load_sources(cli->cfg, &sources, err));
-    TRY(pg_open(config_str(cli->cfg, "database.url"), &opt, &conn, err));
-    TRY(pg_exec(conn, "SET enable_seqscan = off", NULL, err));
-    buf_puts(out, cli->json
-                      ? "{\"sources\":["
-                      : "SOURCE       TABLE                          PUBLISHED  PENDING   WAITING   OLDEST  OWNER\n");
-    for (int i = 0; i < sources->n; i++) {
-        struct source_status s = {.started = false};
-        TRY(read_source(conn, config_str(cli->cfg, "topic.prefix"), &sources->list[i], &s, err));
-        buf_puts(out, cli->json && i > 0 ? "," : "");
-        print_source(cli, &sources->list[i], &s, out);
+    if (status_init(st, cli->cfg, stuck_after_s, &err) != RC_OK) {
+        status_done(st);
+        free(st);
+        return cli_fail("status", &err);
     }
-    buf_puts(out, cli->json ? "]," : "\n");
-    return RC_OK;
-}
-
-/* Offsets between start and end; control records of transactions count too, hence "offsets" and not "records". */
-static enum rc topic_offsets(rd_kafka_t *rk, const char *topic, int partitions, int64_t *out, struct err *err)
-{
-    *out = 0;
-    for (int p = 0; p < partitions; p++) {
-        int64_t low = 0;
-        int64_t high = 0;
-        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(rk, topic, p, &low, &high, WATERMARK_TIMEOUT_MS);
-        if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
-            code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
-            *out = -1;
-            return RC_OK;
-        }
-        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            kafka_fail(err, code, NULL, "cannot ask for the end of %s", topic);
-            err->rc = RC_RETRY;
-            return RC_RETRY;
-        }
-        *out += high - low;
+    st->at_us = clock_utc_us();
+    st->mono_ms = clock_mono_ms();
+    status_ask_database(st);
+    status_ask_kafka(st);
+    if (*before != NULL) {
+        status_rates(st, *before);
+        status_done(*before);
+        free(*before);
     }
-    return RC_OK;
-}
-
-static enum rc print_topics(const struct cli *cli, struct buf *out, struct err *err)
-{
-    rd_kafka_conf_t *conf = NULL;
-    rd_kafka_t *rk CLEANUP(kafka_destroyp) = NULL;
-
-    TRY(kafka_conf_create(cli->cfg, "sluice-status", &conf, err));
-    TRY(kafka_new(RD_KAFKA_PRODUCER, conf, &rk, err));
-    buf_puts(out, cli->json ? "\"topics\":[" : "TOPIC                               OFFSETS\n");
-    for (size_t i = 0; i < TOPICS_N; i++) {
-        char *name CLEANUP(freep) = kafka_topic_name(cli->cfg, TOPICS[i].name);
-        int64_t offsets = 0;
-        TRY(topic_offsets(rk, name, TOPICS[i].partitions, &offsets, err));
-        if (cli->json) {
-            buf_printf(out, "%s{\"topic\":\"%s\",\"offsets\":%" PRId64 "}", i > 0 ? "," : "", name, offsets);
-        } else if (offsets < 0) {
-            buf_printf(out, "%-32s    missing\n", name);
-        } else {
-            buf_printf(out, "%-32s %10" PRId64 "\n", name, offsets);
-        }
-    }
-    buf_puts(out, cli->json ? "]}\n" : "");
-    return RC_OK;
+    *before = st;
+    return show(cli, st, clear);
 }
 
 int cmd_status(const struct cli *cli)
 {
-    struct buf out;
     struct err err;
+    struct status *last = NULL;
+    int64_t watch_s = 0;
+    int64_t stuck_after_s = STUCK_AFTER_S;
     int code = EXIT_DONE;
 
-    buf_init(&out, OUTPUT_MAX);
-    if (print_sources(cli, &out, &err) != RC_OK || print_topics(cli, &out, &err) != RC_OK) {
-        code = cli_fail("status", &err);
-    } else {
-        code = cli_print(&out);
+    if (cli_flag_int(cli, "watch", 1, 86400, &watch_s, &err) != RC_OK ||
+        cli_flag_int(cli, "stuck-after", 0, 31536000, &stuck_after_s, &err) != RC_OK) {
+        return cli_usage(cli, "%s", err.text);
     }
-    buf_done(&out);
+    bool clear = watch_s > 0 && !cli->json && isatty(STDOUT_FILENO);
+    do {
+        code = look(cli, stuck_after_s, &last, clear);
+        if (watch_s > 0 && code != EXIT_FAILED && code != EXIT_CONFIG) {
+            clock_sleep_ms(watch_s * 1000);
+        }
+    } while (watch_s > 0 && code != EXIT_FAILED && code != EXIT_CONFIG);
+    if (last != NULL) {
+        status_done(last);
+        free(last);
+    }
     return code;
 }

@@ -44,6 +44,11 @@ static const struct command TOPICS_CHILDREN[] = {
     {.name = "acl", .help = "Print the rights that each role needs.", .run = cmd_topics_acl},
 };
 
+static const struct command_flag STATUS_FLAGS[] = {
+    {"watch", "SECONDS", "Look again and again, with rates in between; Ctrl-C ends it."},
+    {"stuck-after", "SECONDS", "A published row without outcome counts as stuck after this (default 900)."},
+};
+
 static const struct command_flag TAIL_FLAGS[] = {
     {"from", "WHERE",
      "beginning, end, an offset, -N (N offsets before the end), or @TIME in RFC 3339 (default beginning)."},
@@ -149,7 +154,14 @@ static const struct command COMMANDS[] = {
      CHILDREN(TOPICS_CHILDREN),
      .run = cmd_topics_diff},
     {.name = "relay", .help = "Positions of the relay's sources.", CHILDREN(RELAY_CHILDREN)},
-    {.name = "status", .help = "One screen: how far every stage is, and what waits.", .run = cmd_status},
+    {.name = "status",
+     .help = "One screen: how far every stage is, what waits, what is dead.",
+     .more =
+         "Rows not published, records not handled (markers of transactions and what is done out of order are not\n"
+         "counted), age of the oldest, rows by state, dead letters. Counting has ceilings: >N means more than N,\n"
+         "? that it was not found out. Shows what it can when PostgreSQL or Kafka is away; the exit code is then 69.",
+     FLAGS(STATUS_FLAGS),
+     .run = cmd_status},
     {.name = "health",
      .args = "ROLE",
      .help = "Exit code 0 when every instance of the role on this machine is ready.",

@@ -29,6 +29,13 @@ int64_t dbproc_option(const struct dbproc *d, const char *name)
     return config_int(d->cfg, full);
 }
 
+char *dbproc_group_name(const struct config *cfg, const char *role)
+{
+    char *option CLEANUP(freep) = xasprintf("%s.group", role);
+
+    return kafka_topic_name(cfg, config_str(cfg, option));
+}
+
 static enum rc check_tables(PGconn *conn, struct err *err)
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
@@ -198,10 +205,8 @@ static void make_metrics(struct dbproc *d)
 
 static void dbproc_init(struct dbproc *d, const struct dbproc_topic *topics, size_t n_topics)
 {
-    char *option CLEANUP(freep) = xasprintf("%s.group", d->proc->role);
-
     assert(n_topics >= 1 && n_topics <= DBPROC_TOPICS_MAX);
-    d->group = kafka_topic_name(d->cfg, config_str(d->cfg, option));
+    d->group = dbproc_group_name(d->cfg, d->proc->role);
     for (size_t i = 0; i < n_topics; i++) {
         d->sources[d->n_sources++] =
             (struct dbproc_source){.topic = &topics[i], .name = kafka_topic_name(d->cfg, topics[i].name)};

@@ -135,4 +135,8 @@ struct dbproc_topic {
 enum rc dbproc_run(struct role_ctx *ctx, const struct dbproc_topic *topics, size_t n_topics,
                    const struct dbproc_processor *proc, struct err *err) MUST_USE;
 
+/* The full name of the group of the database processor with that role; heap memory the caller frees. Its options must
+ * be in the configuration. */
+char *dbproc_group_name(const struct config *cfg, const char *role) MUST_USE;
+
 #endif

@@ -118,6 +118,9 @@ extern const struct option_table delivery_options;
  */
 enum rc delivery_run(struct role_ctx *role, const struct delivery_processor *proc, struct err *err) MUST_USE;
 
+/* The consumer group of the delivery processor of that name, with the topics' prefix; heap memory the caller frees. */
+char *delivery_group_name(const struct config *cfg, const char *processor) MUST_USE;
+
 uv_loop_t *delivery_loop(struct delivery *d);
 struct role_ctx *delivery_role(struct delivery *d);
 

@@ -93,6 +93,11 @@ void delivery_limits_read(struct delivery *d)
                                       .session_ms = config_int(d->cfg, "delivery.session.timeout.ms")};
 }
 
+char *delivery_group_name(const struct config *cfg, const char *processor)
+{
+    return xasprintf("%ssluice-%s", config_str(cfg, "topic.prefix"), processor);
+}
+
 void delivery_names_make(struct delivery *d)
 {
     size_t n = 0;
@@ -101,7 +106,7 @@ void delivery_names_make(struct delivery *d)
         n++;
     }
     d->client = xasprintf("sluice-%s", d->proc->name);
-    d->group = xasprintf("%s%s", config_str(d->cfg, "topic.prefix"), d->client);
+    d->group = delivery_group_name(d->cfg, d->proc->name);
     d->input = kafka_topic_name(d->cfg, d->proc->input);
     d->dlq = kafka_topic_name(d->cfg, d->proc->dlq);
     d->topics = xcalloc(n + 3, sizeof(*d->topics));
