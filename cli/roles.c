@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "callback/callback.h"
 #include "delivery_state/sink.h"
 #include "relay/relay.h"
 #include "runtime/core_options.h"
+#include "runtime/delivery.h"
 
-const struct role *const ROLES[] = {&relay_role, &sink_role};
+const struct role *const ROLES[] = {&relay_role, &callback_role, &sink_role};
 const size_t ROLES_N = ARRAY_SIZE(ROLES);
 
 const struct role *role_find(const char *name)
@@ -26,6 +28,7 @@ size_t option_tables(const struct option_table *out[OPTION_TABLES_MAX])
 {
     size_t n = 0;
     out[n++] = &CORE_OPTIONS;
+    out[n++] = &delivery_options;
     for (size_t i = 0; i < ROLES_N && n < OPTION_TABLES_MAX; i++) {
         if (ROLES[i]->options != NULL) {
             out[n++] = ROLES[i]->options;

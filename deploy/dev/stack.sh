@@ -27,6 +27,7 @@ stack_env() {
     SLUICE_DEV_PG_PORT=$(pg_port "$DEV_PG")
     SLUICE_DEV_KAFKA_PORT=$(kafka_node_port "$DEV_KAFKA" 1)
     export DATABASE_URL KAFKA_BROKERS SLUICE_RUNTIME_DIR SLUICE_TEST_ADMIN_URL SLUICE_DEV_PG_PORT SLUICE_DEV_KAFKA_PORT
+    callbacks_env
 }
 
 stack_env_or_die() { stack_env || die "there is no stack yet; ./dev up infra makes one"; }
@@ -108,6 +109,9 @@ cmd_up() {
     fi
     step "tables and topics"
     stack_prepare || die "tables or topics could not be made (see above)"
+    secrets_make || die "secrets could not be made in $DEV_SECRETS"
+    callbacks_env
+    receiver_start || die "the receiver is not up (see above)"
     for spec in "${specs[@]}"; do
         read -r role count how <<<"$spec"
         step "$role"
@@ -132,7 +136,7 @@ stack_stop() {
 # Only what ./dev made, by name: DEV_STATE may be any directory.
 stack_wipe() {
     pg_remove "$DEV_PG"
-    rm -rf -- "$DEV_KAFKA" "$DEV_STATE/pid" "$DEV_STATE/log" "$DEV_STATE/run"
+    rm -rf -- "$DEV_KAFKA" "$DEV_STATE/pid" "$DEV_STATE/log" "$DEV_STATE/run" "$DEV_SECRETS"
     if ports_load; then
         rm -f -- "$PORTS_DIR/block-$PORT_BASE" 2>/dev/null || true
     fi
@@ -181,6 +185,7 @@ cmd_status() {
         status_line "kafka-$node" "$DEV_KAFKA/$node/pid" "127.0.0.1:$(kafka_node_port "$DEV_KAFKA" "$node")" \
             "$DEV_KAFKA/$node/log" || rc=1
     done
+    status_line receiver "$(receiver_pid_file)" "127.0.0.1:$(port_receiver)" "$DEV_STATE/log/receiver-1.log" || rc=1
     for role in "${DEV_ROLES[@]}"; do
         for n in $(role_instances "$role"); do
             status_line "$role-$n" "$(role_pid_file "$role" "$n")" "127.0.0.1:$(role_port "$role" "$n")" \
@@ -213,8 +218,9 @@ cmd_logs() {
 cmd_env() {
     local name
     stack_env_or_die
-    for name in DATABASE_URL KAFKA_BROKERS SLUICE_RUNTIME_DIR SLUICE_TEST_ADMIN_URL SLUICE_DEV_PG_PORT SLUICE_DEV_KAFKA_PORT; do
-        printf 'export %s=%q\n' "$name" "${!name}"
+    for name in DATABASE_URL KAFKA_BROKERS SLUICE_RUNTIME_DIR SLUICE_TEST_ADMIN_URL SLUICE_DEV_PG_PORT SLUICE_DEV_KAFKA_PORT \
+        SLUICE_DEV_RECEIVER SLUICE_CALLBACK_ALLOW_HTTP SLUICE_CALLBACK_ALLOW_NETS "${!AI_CS_PLATFORM_@}"; do
+        [[ $name == *_SECRET ]] || printf 'export %s=%q\n' "$name" "${!name}" # a secret is not printed, its file is named
     done
     for name in "${DEV_ROLES[@]}"; do
         printf 'export SLUICE_DEV_%s_HTTP=127.0.0.1:%s\n' "${name^^}" "$(role_port "$name" 1)"

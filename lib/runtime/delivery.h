@@ -124,6 +124,13 @@ char *delivery_group_name(const struct config *cfg, const char *processor) MUST_
 uv_loop_t *delivery_loop(struct delivery *d);
 struct role_ctx *delivery_role(struct delivery *d);
 
+/*
+ * False: the partitions may be somebody else's by now. start() is called only while this is true; a processor that lets
+ * tasks wait before it calls asks again right before each call, and leaves them alone while the answer is false: they
+ * will be cancelled, or may go on later.
+ */
+bool delivery_may_call(const struct delivery *d);
+
 /* ---- In a task, between its start and its end ---- */
 
 /* Puts a record beside the task's result. Records are published in the order of emission, tasks in the order in which

@@ -10,7 +10,7 @@
 #include "kafka/rc.h"
 #include "runtime/delivery_internal.h"
 
-#define READ_TURN 500        /* records read before the loop has its turn */
+#define READ_TURN 100        /* records read before the loop has its turn */
 #define NO_ROOM_PAUSE_MS 250 /* without room this long the partitions are paused, else the queue is just not polled */
 #define FENCED_MAX 10        /* consumers in a row, without a commit in between */
 #define LEAVE_EXTRA_MS 5000  /* for the last commit, after the deadline of what is in flight */
@@ -297,7 +297,16 @@ static void on_message(struct delivery *d, const rd_kafka_message_t *msg)
     }
 }
 
-/* After a pause in which this process may have been frozen, see may_start(). */
+/* Whoever was away longer than the group waits may have lost its partitions without having heard of it. */
+bool delivery_may_call(const struct delivery *d)
+{
+    bool ours = d->state == GROUP_HELD || (d->state == GROUP_LEAVING && !d->lost);
+
+    return ours && !d->prove && clock_mono_ms() - d->polled_ms < d->lim.session_ms &&
+           !rd_kafka_assignment_lost(d->consumer);
+}
+
+/* After a pause in which this process may have been frozen, see delivery_may_call(). */
 static void note_poll(struct delivery *d, int64_t now)
 {
     if (d->state == GROUP_HELD && now - d->polled_ms > d->lim.session_ms / 2) {

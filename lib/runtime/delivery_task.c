@@ -10,7 +10,8 @@
 #include "kafka/rc.h"
 #include "runtime/delivery_internal.h"
 
-#define TASK_CHUNK_BYTES 2048
+#define TASK_CHUNK_BYTES 1024
+#define START_TURN 64 /* tasks started before the loop has its turn: those under way must not wait for long */
 #define HEADERS_MAX 256 /* of a record read; further ones are not shown to the processor */
 
 static void append(struct task_list *l, struct delivery_task *t)
@@ -167,11 +168,9 @@ void delivery_admit(struct delivery *d, struct part *p, const rd_kafka_message_t
     }
 }
 
-/* Whoever was away longer than the group waits may have lost its partitions without having heard of it. */
 static bool may_start(const struct delivery *d)
 {
-    return d->phase == PHASE_RUN && d->state == GROUP_HELD && !d->prove &&
-           clock_mono_ms() - d->polled_ms < d->lim.session_ms && !rd_kafka_assignment_lost(d->consumer);
+    return d->phase == PHASE_RUN && d->state == GROUP_HELD && delivery_may_call(d);
 }
 
 /* Not recursive: a task that is finished inside of start() only makes the next one ready. */
@@ -181,7 +180,11 @@ void delivery_start_ready(struct delivery *d)
         return;
     }
     d->starting = true;
-    while (d->ready.head != NULL && (int64_t)d->n_running < d->lim.in_flight_max && may_start(d)) {
+    for (int n = 0; d->ready.head != NULL && (int64_t)d->n_running < d->lim.in_flight_max && may_start(d); n++) {
+        if (n == START_TURN) {
+            (void)uv_async_send(&d->async);
+            break;
+        }
         struct delivery_task *t = pop(&d->ready);
         t->state = TASK_RUNNING;
         t->data = NULL;

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Places in flight. */
+#include "callback/admission.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "callback/decide.h"
+
+#define BUCKETS 1024 /* a power of two */
+#define FIRST_SERVICE_MS 5.0
+#define SMOOTHING 0.2
+#define IDLE_MS 60000
+#define SUSPECT_MS 300 /* a call under way for so long may be hanging */
+#define OPTIMISM 2.0   /* what is parked comes back faster than it was taken of late: too early costs less than too late */
+#define STREAK_MAX 16
+
+struct list {
+    struct ticket *head, *tail;
+    size_t n;
+};
+
+/* An endpoint of one platform. */
+struct lane {
+    struct lane *next; /* in its bucket */
+    struct lane *ready_prev, *ready_next;
+    bool ready;
+    size_t platform;
+    char *endpoint;
+    struct list going, waiting; /* both in order of time */
+    size_t limit, cap;
+    double service_ms; /* of a call, smoothed */
+    unsigned streak;   /* how often in a row something was parked; counted once per delay */
+    int64_t streak_until_ms;
+    double free_ms; /* when it will have got through what is parked */
+    int64_t not_before_ms;
+    int64_t used_ms;
+};
+
+struct of_platform {
+    size_t going;
+    struct lane *ready_head, *ready_tail;
+};
+
+struct admission {
+    const struct platforms *platforms;
+    struct admission_limits limits;
+    struct of_platform of[PLATFORMS_MAX];
+    size_t turn; /* the platform that is asked first */
+    struct lane *lanes[BUCKETS];
+    size_t n_lanes;
+    struct ticket *wait_head, *wait_tail; /* of all lanes, in order of time */
+    size_t n_waiting;
+};
+
+struct admission *admission_create(const struct platforms *platforms, const struct admission_limits *limits)
+{
+    struct admission *a = xcalloc(1, sizeof(*a));
+
+    a->platforms = platforms;
+    a->limits = *limits;
+    return a;
+}
+
+static void lane_free(struct lane *l)
+{
+    free(l->endpoint);
+    free(l);
+}
+
+struct admission *admission_free(struct admission *a)
+{
+    for (size_t b = 0; a != NULL && b < BUCKETS; b++) {
+        for (struct lane *l = a->lanes[b], *next = NULL; l != NULL; l = next) {
+            next = l->next;
+            assert(l->going.n == 0 && l->waiting.n == 0);
+            lane_free(l);
+        }
+    }
+    free(a);
+    return NULL;
+}
+
+/* ---------------------------------------------------------------------------------------------------- lists */
+
+static void list_append(struct list *list, struct ticket *t)
+{
+    t->prev = list->tail;
+    t->next = NULL;
+    if (list->tail != NULL) {
+        list->tail->next = t;
+    } else {
+        list->head = t;
+    }
+    list->tail = t;
+    list->n++;
+}
+
+static void list_remove(struct list *list, struct ticket *t)
+{
+    *(t->prev != NULL ? &t->prev->next : &list->head) = t->next;
+    *(t->next != NULL ? &t->next->prev : &list->tail) = t->prev;
+    t->prev = t->next = NULL;
+    list->n--;
+}
+
+static void wait_append(struct admission *a, struct ticket *t)
+{
+    t->wait_prev = a->wait_tail;
+    t->wait_next = NULL;
+    *(a->wait_tail != NULL ? &a->wait_tail->wait_next : &a->wait_head) = t;
+    a->wait_tail = t;
+    a->n_waiting++;
+}
+
+static void wait_remove(struct admission *a, struct ticket *t)
+{
+    *(t->wait_prev != NULL ? &t->wait_prev->wait_next : &a->wait_head) = t->wait_next;
+    *(t->wait_next != NULL ? &t->wait_next->wait_prev : &a->wait_tail) = t->wait_prev;
+    t->wait_prev = t->wait_next = NULL;
+    a->n_waiting--;
+}
+
+static void ring_add(struct of_platform *p, struct lane *l)
+{
+    l->ready_prev = p->ready_tail;
+    l->ready_next = NULL;
+    *(p->ready_tail != NULL ? &p->ready_tail->ready_next : &p->ready_head) = l;
+    p->ready_tail = l;
+    l->ready = true;
+}
+
+static void ring_remove(struct of_platform *p, struct lane *l)
+{
+    *(l->ready_prev != NULL ? &l->ready_prev->ready_next : &p->ready_head) = l->ready_next;
+    *(l->ready_next != NULL ? &l->ready_next->ready_prev : &p->ready_tail) = l->ready_prev;
+    l->ready_prev = l->ready_next = NULL;
+    l->ready = false;
+}
+
+/* A lane is in its platform's ring of the ready while it has somebody waiting and a place of its own. */
+static void lane_update(struct admission *a, struct lane *l)
+{
+    bool ready = l->waiting.n > 0 && l->going.n < l->limit;
+
+    if (ready && !l->ready) {
+        ring_add(&a->of[l->platform], l);
+    } else if (!ready && l->ready) {
+        ring_remove(&a->of[l->platform], l);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------------- lanes */
+
+static size_t bucket_of(size_t platform, const char *endpoint)
+{
+    uint64_t h = UINT64_C(14695981039346656037) ^ platform; /* FNV-1a */
+
+    for (; *endpoint != '\0'; endpoint++) {
+        h = (h ^ (unsigned char)*endpoint) * UINT64_C(1099511628211);
+    }
+    return (size_t)(h ^ (h >> 32)) & (BUCKETS - 1);
+}
+
+/* Forgets those that have nothing under way and were not used since. */
+static void forget_idle(struct admission *a, int64_t used_before_ms)
+{
+    for (size_t b = 0; b < BUCKETS; b++) {
+        for (struct lane **at = &a->lanes[b]; *at != NULL;) {
+            struct lane *l = *at;
+            if (l->going.n == 0 && l->waiting.n == 0 && l->used_ms <= used_before_ms) {
+                *at = l->next;
+                lane_free(l);
+                a->n_lanes--;
+            } else {
+                at = &l->next;
+            }
+        }
+    }
+}
+
+static struct lane *lane_of(struct admission *a, size_t platform, const char *endpoint, int64_t now_ms)
+{
+    size_t b = bucket_of(platform, endpoint);
+
+    for (struct lane *l = a->lanes[b]; l != NULL; l = l->next) {
+        if (l->platform == platform && strcmp(l->endpoint, endpoint) == 0) {
+            return l;
+        }
+    }
+    if (a->n_lanes == ADMISSION_LANES_MAX) {
+        forget_idle(a, now_ms - IDLE_MS);
+    }
+    if (a->n_lanes == ADMISSION_LANES_MAX) {
+        forget_idle(a, now_ms);
+    }
+    if (a->n_lanes == ADMISSION_LANES_MAX) {
+        return NULL;
+    }
+    size_t places = (size_t)a->platforms->rows[platform].batch_size * 3 / 4;
+    struct lane *l = xcalloc(1, sizeof(*l));
+    l->platform = platform;
+    l->endpoint = xstrdup(endpoint);
+    l->cap = l->limit = places > 0 ? places : 1;
+    l->service_ms = FIRST_SERVICE_MS;
+    l->next = a->lanes[b];
+    a->lanes[b] = l;
+    a->n_lanes++;
+    return l;
+}
+
+/*
+ * Milliseconds a call takes there. What has not ended yet counts with its age once that is long: before, the delay may
+ * as well be our own.
+ */
+static double service_ms(const struct lane *l, int64_t now_ms)
+{
+    double age = l->going.head == NULL ? 0 : (double)(now_ms - l->going.head->since_ms);
+
+    return age > SUSPECT_MS && age > l->service_ms ? age : l->service_ms;
+}
+
+static int64_t park(struct admission *a, struct lane *l, int64_t now_ms, uint64_t random)
+{
+    int64_t latest = now_ms + a->limits.park_ms_max;
+    int64_t step = 0;
+
+    if (now_ms >= l->streak_until_ms) {
+        step = decide_parked(l->streak, random).delay_ms;
+        l->streak += l->streak < STREAK_MAX ? 1 : 0;
+        l->streak_until_ms = now_ms + step;
+    } else {
+        step = decide_parked(l->streak > 0 ? l->streak - 1 : 0, random).delay_ms;
+    }
+    l->free_ms = l->free_ms > (double)now_ms ? l->free_ms : (double)now_ms;
+    l->free_ms += service_ms(l, now_ms) / (double)l->limit / OPTIMISM;
+    l->free_ms = l->free_ms < (double)latest ? l->free_ms : (double)latest;
+    int64_t due = now_ms + step;
+    due = l->free_ms > (double)due ? (int64_t)l->free_ms : due;
+    due = l->not_before_ms > due ? l->not_before_ms : due;
+    return (due < latest ? due : latest) - now_ms;
+}
+
+/* ---------------------------------------------------------------------------------------------------- tickets */
+
+static void go(struct admission *a, struct lane *l, struct ticket *t, int64_t now_ms)
+{
+    t->lane = l;
+    t->going = true;
+    t->since_ms = now_ms;
+    list_append(&l->going, t);
+    a->of[l->platform].going++;
+}
+
+enum admit admission_enter(struct admission *a, const struct platform *platform, const char *endpoint,
+                           struct ticket *ticket, int64_t now_ms, uint64_t random, int64_t *out_park_ms)
+{
+    size_t index = (size_t)(platform - a->platforms->rows);
+    struct lane *l = lane_of(a, index, endpoint, now_ms);
+
+    if (l == NULL) {
+        *out_park_ms = decide_parked(0, random).delay_ms;
+        return ADMIT_PARK;
+    }
+    l->used_ms = now_ms;
+    bool room = l->going.n < l->limit && a->of[index].going < (size_t)platform->batch_size;
+    if (room && l->waiting.n == 0 && now_ms >= l->not_before_ms) {
+        go(a, l, ticket, now_ms);
+        return ADMIT_GO;
+    }
+    double wait_ms = (double)(l->waiting.n + 1) * service_ms(l, now_ms) / (double)l->limit;
+    if (wait_ms > (double)a->limits.wait_ms || now_ms < l->not_before_ms) {
+        *out_park_ms = park(a, l, now_ms, random);
+        return ADMIT_PARK;
+    }
+    ticket->lane = l;
+    ticket->going = false;
+    ticket->since_ms = now_ms;
+    list_append(&l->waiting, ticket);
+    wait_append(a, ticket);
+    lane_update(a, l);
+    return ADMIT_WAIT;
+}
+
+void admission_drop(struct admission *a, struct ticket *ticket)
+{
+    struct lane *l = ticket->lane;
+
+    if (l == NULL) {
+        return;
+    }
+    if (ticket->going) {
+        list_remove(&l->going, ticket);
+        a->of[l->platform].going--;
+    } else {
+        list_remove(&l->waiting, ticket);
+        wait_remove(a, ticket);
+    }
+    ticket->lane = NULL;
+    lane_update(a, l);
+}
+
+static void learn(struct lane *l, enum call_end end, double took_ms, int64_t now_ms, int64_t not_before_ms)
+{
+    switch (end) {
+    case CALL_GOOD:
+        l->service_ms += SMOOTHING * (took_ms - l->service_ms);
+        l->limit += l->limit < l->cap ? 1 : 0;
+        l->streak = 0;
+        l->streak_until_ms = 0;
+        if (l->waiting.n == 0 && l->going.n < l->limit) {
+            l->free_ms = 0;
+        }
+        break;
+    case CALL_OVERLOADED:
+        l->service_ms += SMOOTHING * (took_ms - l->service_ms);
+        l->limit = l->limit > 1 ? l->limit / 2 : 1;
+        break;
+    case CALL_NEUTRAL:
+        break;
+    }
+    if (not_before_ms > now_ms && not_before_ms > l->not_before_ms) {
+        l->not_before_ms = not_before_ms;
+    }
+}
+
+void admission_leave(struct admission *a, struct ticket *ticket, enum call_end end, int64_t now_ms,
+                     int64_t not_before_ms)
+{
+    struct lane *l = ticket->lane;
+    int64_t latest = now_ms + a->limits.park_ms_max;
+    double took_ms = (double)(now_ms - ticket->since_ms);
+
+    assert(l != NULL && ticket->going);
+    admission_drop(a, ticket);
+    learn(l, end, took_ms, now_ms, not_before_ms < latest ? not_before_ms : latest);
+    l->used_ms = now_ms;
+    lane_update(a, l);
+}
+
+/* The first of the ring that may be called now, at the ring's end from then on; NULL = none. */
+static struct lane *take_turn(struct of_platform *p, int64_t now_ms)
+{
+    struct lane *first = p->ready_head;
+
+    for (struct lane *l = first; l != NULL; l = p->ready_head == first ? NULL : p->ready_head) {
+        ring_remove(p, l);
+        ring_add(p, l);
+        if (now_ms >= l->not_before_ms) {
+            return l;
+        }
+    }
+    return NULL; /* what waits there becomes overdue */
+}
+
+static struct ticket *next_of(struct admission *a, size_t index, int64_t now_ms)
+{
+    struct of_platform *p = &a->of[index];
+    bool room = p->going < (size_t)a->platforms->rows[index].batch_size;
+    struct lane *l = room ? take_turn(p, now_ms) : NULL;
+
+    if (l == NULL) {
+        return NULL;
+    }
+    struct ticket *t = l->waiting.head;
+    list_remove(&l->waiting, t);
+    wait_remove(a, t);
+    go(a, l, t, now_ms);
+    lane_update(a, l);
+    return t;
+}
+
+struct ticket *admission_next(struct admission *a, int64_t now_ms)
+{
+    size_t n = a->platforms->n;
+
+    for (size_t i = 0; a->n_waiting > 0 && i < n; i++) {
+        size_t index = (a->turn + i) % n;
+        struct ticket *t = next_of(a, index, now_ms);
+        if (t != NULL) {
+            a->turn = index + 1;
+            return t;
+        }
+    }
+    return NULL;
+}
+
+struct ticket *admission_overdue(struct admission *a, int64_t now_ms, uint64_t random, int64_t *out_park_ms)
+{
+    struct ticket *t = a->wait_head;
+
+    if (t == NULL || now_ms - t->since_ms <= a->limits.wait_ms) {
+        return NULL;
+    }
+    struct lane *l = t->lane;
+    admission_drop(a, t);
+    *out_park_ms = park(a, l, now_ms, random);
+    return t;
+}
+
+int64_t admission_park_ms(struct admission *a, const struct ticket *ticket, int64_t now_ms, uint64_t random)
+{
+    return ticket->lane == NULL ? decide_parked(0, random).delay_ms : park(a, ticket->lane, now_ms, random);
+}
+
+size_t admission_waiting(const struct admission *a)
+{
+    return a->n_waiting;
+}
+
+size_t admission_endpoints(const struct admission *a)
+{
+    return a->n_lanes;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writes records of callback.outcomes. */
+#ifndef SLUICE_CALLBACK_OUTCOME_RECORD_H
+#define SLUICE_CALLBACK_OUTCOME_RECORD_H
+
+#include <stdint.h>
+
+#include "avro/codec.h"
+#include "base/err.h"
+#include "callback/decide.h"
+#include "callback/event.h"
+#include "runtime/delivery.h"
+
+/* What happened, for people and for grouping. */
+struct outcome_facts {
+    int status;             /* 0 = none came */
+    int64_t duration_ms;    /* -1 = no request was made */
+    const char *class;      /* NULL = nothing went wrong */
+    const char *message;    /* for people; may be cut. Any bytes */
+    int64_t happened_at_us; /* UTC */
+};
+
+struct outcome_writer;
+
+/* set must outlive the writer. FATAL: the set has no such schema. */
+enum rc outcome_writer_create(const struct avro_set *set, bool json, struct outcome_writer **out_writer,
+                              struct err *err) MUST_USE;
+struct outcome_writer *outcome_writer_free(struct outcome_writer *w); /* accepts NULL, returns NULL */
+
+/* Emits the outcome beside the task's result. FATAL: it cannot be encoded (never, of an event that was read). */
+enum rc outcome_emit(struct outcome_writer *w, struct delivery_task *task, const struct callback_event *event,
+                     const struct decision *decision, const struct outcome_facts *facts, struct err *err) MUST_USE;
+
+#endif
