@@ -11,7 +11,7 @@
 #include "runtime/delivery_internal.h"
 
 #define TASK_CHUNK_BYTES 1024
-#define START_TURN 64 /* tasks started before the loop has its turn: those under way must not wait for long */
+#define START_TURN 64   /* tasks started before the loop has its turn: those under way must not wait for long */
 #define HEADERS_MAX 256 /* of a record read; further ones are not shown to the processor */
 
 static void append(struct task_list *l, struct delivery_task *t)

@@ -14,7 +14,8 @@
 #define SMOOTHING 0.2
 #define IDLE_MS 60000
 #define SUSPECT_MS 300 /* a call under way for so long may be hanging */
-#define OPTIMISM 2.0   /* what is parked comes back faster than it was taken of late: too early costs less than too late */
+#define OPTIMISM \
+    2.0 /* what is parked comes back faster than it was taken of late: too early costs less than too late */
 #define STREAK_MAX 16
 
 struct list {

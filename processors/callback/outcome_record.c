@@ -109,7 +109,7 @@ static enum rc set_message(struct outcome_writer *w, const char *message, struct
     if (message == NULL || message[0] == '\0') {
         return RC_OK;
     }
-    for (; message[n] != '\0' && n < MESSAGE_MAX; n++) {
+    for (; n < MESSAGE_MAX && message[n] != '\0'; n++) {
         text[n] = message[n] >= ' ' && message[n] <= '~' ? message[n] : '?';
     }
     return avro_encoder_set_string(w->enc, w->field[F_MESSAGE], text, n, err);

@@ -145,7 +145,8 @@ Test(admission, what_is_parked_comes_back_at_the_rate_the_endpoint_takes)
         cr_assert_eq(enter(100 + i, 0, "a", 3000), ADMIT_WAIT); /* within a second */
     }
     for (size_t i = 0; i < 100; i++) {
-        cr_assert_eq(enter(300, 0, "a", 3000), ADMIT_PARK); /* 15 places, 3 s a call: five a second, and twice that is tried */
+        cr_assert_eq(enter(300, 0, "a", 3000),
+                     ADMIT_PARK); /* 15 places, 3 s a call: five a second, and twice that is tried */
         first = i == 0 ? PARK_MS : first;
         many = PARK_MS;
     }

@@ -10,7 +10,7 @@
 #include "schemas/avro_set.h"
 
 #define SECRET "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
-#define FIELDS(id, type, seq, more)                                                                            \
+#define FIELDS(id, type, seq, more)                                                                                 \
     "{\"event_id\":\"" id "\",\"platform\":\"demo\",\"event_type\":\"" type "\",\"callback_target\":\"http://x/\"," \
     "\"payload\":\"{ }\",\"queue_seq\":" seq ",\"round_attempts\":0,\"created_at\":1700000000000000" more "}"
 
@@ -63,9 +63,12 @@ Test(event, refusals_name_the_field)
     static const struct {
         const char *json, *says;
     } rows[] = {
-        {FIELDS("", "t", "1", ""), "event_id"},    {FIELDS("a.b", "t", "1", ""), "event_id"},
-        {FIELDS("a b", "t", "1", ""), "event_id"}, {FIELDS("a", "t", "0", ""), "queue_seq"},
-        {FIELDS("a", "t", "-4", ""), "queue_seq"}, {FIELDS("a", "t", "1", ",\"x\":1"), "x"},
+        {FIELDS("", "t", "1", ""), "event_id"},
+        {FIELDS("a.b", "t", "1", ""), "event_id"},
+        {FIELDS("a b", "t", "1", ""), "event_id"},
+        {FIELDS("a", "t", "0", ""), "queue_seq"},
+        {FIELDS("a", "t", "-4", ""), "queue_seq"},
+        {FIELDS("a", "t", "1", ",\"x\":1"), "x"},
         {"{}", "event_id"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
