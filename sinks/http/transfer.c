@@ -243,8 +243,12 @@ static void write_message(const struct http_call *call, CURLcode code, const str
     } else {
         (void)snprintf(message, HTTP_ENGINE_MESSAGE_MAX, "%.300s", why);
     }
-    for (char *c = message; *c != '\0'; c++) {
-        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? ' ' : *c;
+    size_t n = 0;
+    for (; message[n] != '\0'; n++) {
+        message[n] = (unsigned char)message[n] < 0x20 || message[n] == 0x7f ? ' ' : message[n];
+    }
+    for (; n > 0 && message[n - 1] == ' '; n--) { /* bodies often end in a newline */
+        message[n - 1] = '\0';
     }
 }
 
