@@ -177,7 +177,7 @@ Test(engine, the_body_arrives_as_it_was, .init = setup)
     buf_init(&stats, 65536);
     receiver_stats(receiver, true, &stats);
     cr_assert_not_null(strstr(buf_str(&stats), "\"id-0\": {\"attempts\": 1, \"ok\": 0, \"key\": \"k\""));
-    cr_assert_str_eq(outcomes[0].message, "HTTP 500: {} ");
+    cr_assert_str_eq(outcomes[0].message, "HTTP 500: {}");
 }
 
 Test(engine, an_endpoint_has_a_cap_and_a_place_is_free_again_afterwards, .init = setup)
