@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "file.h"
 #include "receiver/receiver.h"
+#include "runtime/process.h"
 
 #define ADDRESS "127.0.0.1:7601"
 #define ENV_PREFIX "AI_CS_PLATFORM_"
@@ -161,6 +162,7 @@ int cmd_receive(const struct cli *cli)
                                          .on_line = print_line,
                                          .opaque = (void *)(uintptr_t)cli};
     struct receiver *receiver = NULL;
+    process_adopt_orphans();
     block_signals();
     raise_descriptors();
     if (receiver_start(&opt, &receiver, &err) != RC_OK) {

@@ -4,7 +4,16 @@
 string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELWITHDEBINFO "${CMAKE_C_FLAGS_RELWITHDEBINFO}")
 string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELEASE "${CMAKE_C_FLAGS_RELEASE}")
 add_library(sluice_flags INTERFACE)
-target_compile_definitions(sluice_flags INTERFACE _GNU_SOURCE SLUICE_VERSION="${PROJECT_VERSION}")
+# An image is built without .git: whoever builds says the revision, and `sluice version` shows 0.1.0+REVISION.
+set(SLUICE_REVISION "" CACHE STRING "Revision that is built, shown behind the version")
+if(NOT SLUICE_REVISION MATCHES "^[0-9A-Za-z.-]*$")
+  message(FATAL_ERROR "SLUICE_REVISION: expected letters, digits, . and -, not \"${SLUICE_REVISION}\"")
+endif()
+set(SLUICE_VERSION "${PROJECT_VERSION}")
+if(NOT SLUICE_REVISION STREQUAL "")
+  string(APPEND SLUICE_VERSION "+${SLUICE_REVISION}")
+endif()
+target_compile_definitions(sluice_flags INTERFACE _GNU_SOURCE SLUICE_VERSION="${SLUICE_VERSION}")
 target_compile_options(
   sluice_flags
   INTERFACE -Wall

@@ -30,7 +30,7 @@ lint_run_bits() {
             printf '%s: is started by name, but has no run bit\n' "$file"
             rc=1
         }
-    done < <(tracked dev .ci/run 'tests/system/[0-9]*.sh')
+    done < <(tracked dev .ci/run 'tests/system/[0-9]*.sh' 'deploy/compose/*.sh')
     return "$rc"
 }
 
@@ -50,8 +50,18 @@ lint_spdx() {
             printf '%s: no line "%s" among the first three\n' "$file" "$LINT_SPDX"
             rc=1
         }
-    done < <(tracked dev '*.c' '*.h' '*.sh' '*.sql')
+    done < <(tracked dev .ci/run Dockerfile docker-compose.yml '*.c' '*.h' '*.sh' '*.sql')
     return "$rc"
+}
+
+# The image says its version in a label, and has no way to ask the project for it.
+lint_image_version() {
+    local project image
+    project=$(sed -n 's/^project(sluice VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
+    image=$(sed -n 's/^ARG VERSION=//p' Dockerfile)
+    [[ -n $project && $image == "$project" ]] && return 0
+    printf 'Dockerfile: ARG VERSION=%s, but CMakeLists.txt says %s\n' "$image" "$project"
+    return 1
 }
 
 # Over the compilation database, so with the real include paths and definitions. Tests are left out: Criterion's macros
@@ -127,6 +137,7 @@ lint_all() {
     lint_check "run bits" lint_run_bits
     lint_check "banned calls" lint_banned
     lint_check "license lines" lint_spdx
+    lint_check "version of the image" lint_image_version
     lint_check "cppcheck" lint_cppcheck
     lint_check "generated files are current" lint_generated
     ((${#LINT_FAILED[@]} == 0)) && return 0

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,4 +99,11 @@ void process_protect(void)
     struct rlimit none = {0};
     (void)setrlimit(RLIMIT_CORE, &none);
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+void process_adopt_orphans(void)
+{
+    if (getpid() == 1) {
+        (void)signal(SIGCHLD, SIG_IGN);
+    }
 }

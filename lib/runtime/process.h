@@ -18,4 +18,10 @@ void process_metrics(const char *role, int64_t started_utc_ms);
 /* Keeps memory, and with it secrets, out of core files and away from other processes of the user. */
 void process_protect(void);
 
+/*
+ * As PID 1 (of a container) a process inherits every orphan; the kernel then buries them. Nothing for other processes.
+ * For programs that start no children: wait() would find none. Thread: before others are started.
+ */
+void process_adopt_orphans(void);
+
 #endif

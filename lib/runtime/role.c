@@ -231,6 +231,7 @@ static enum exit_code exit_code_of_role(enum rc rc, const struct err *err)
 int role_main(const struct role *role, const struct config *cfg)
 {
     process_protect();
+    process_adopt_orphans();
     block_signals();
     core_log_setup(cfg, role->name, config_str(cfg, "instance"));
     struct role_ctx *ctx = ctx_create(role, cfg);

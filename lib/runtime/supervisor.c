@@ -112,13 +112,15 @@ static void child_ended(struct supervisor *s, struct child *c, int status)
              KV_I("pause_ms", pause_ms));
 }
 
+/* As PID 1 of a container it also inherits orphans: those are only waited for. */
 static void reap(struct supervisor *s)
 {
-    for (size_t i = 0; i < s->n; i++) {
-        struct child *c = &s->children[i];
-        int status = 0;
-        if (c->pid > 0 && waitpid(c->pid, &status, WNOHANG) == c->pid) {
-            child_ended(s, c, status);
+    int status = 0;
+    for (pid_t pid = waitpid(-1, &status, WNOHANG); pid > 0; pid = waitpid(-1, &status, WNOHANG)) {
+        for (size_t i = 0; i < s->n; i++) {
+            if (s->children[i].pid == pid) {
+                child_ended(s, &s->children[i], status);
+            }
         }
     }
 }

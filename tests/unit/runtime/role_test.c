@@ -372,6 +372,36 @@ Test(role, supervisor_passes_sigterm_on)
     cr_assert_eq(kill(rec.pid, 0), -1);
 }
 
+/* As PID 1 of a container it is the parent of processes that it did not start. */
+Test(role, supervisor_buries_children_of_others)
+{
+    struct record rec;
+    int fds[2];
+    pid_t orphan = 0;
+    cr_assert_eq(pipe(fds), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        orphan = fork();
+        if (orphan == 0) {
+            (void)pause();
+            _exit(0);
+        }
+        (void)!write(fds[1], &orphan, sizeof orphan);
+        const struct role *const roles[] = {&STEADY, &STEADY};
+        exit(supervise(roles, 2, cfg));
+    }
+    cr_assert_eq(read(fds[0], &orphan, sizeof orphan), (ssize_t)sizeof orphan);
+    cr_assert(recorded(&rec)); /* so the supervisor waits for signals by now */
+    (void)kill(orphan, SIGKILL);
+    for (int i = 0; i < 1000 && kill(orphan, 0) == 0; i++) {
+        (void)usleep(10000);
+    }
+    bool buried = kill(orphan, 0) != 0;
+    (void)kill(pid, SIGTERM); /* before the verdict: a test that fails must not leave processes */
+    cr_assert_eq(end_of(pid), 0, "it is not taken for a role");
+    cr_assert(buried, "it stays a zombie");
+}
+
 Test(role, supervisor_ends_all_when_the_configuration_is_wrong)
 {
     cr_assert_eq(config_set_flag(cfg, "instance", "config", &err), RC_OK);

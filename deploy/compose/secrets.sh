@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# secrets.sh DIR PLATFORM...: a file DIR/PLATFORM with a secret of Standard Webhooks (whsec_...) for each platform.
+# Repeating it keeps what is there. A secret in AI_CS_PLATFORM_<PLATFORM>_CALLBACK_SECRET is written instead, so that
+# whoever signs and whoever verifies read the same file.
+
+set -eu
+umask 077
+
+[ $# -ge 2 ] || {
+    echo "usage: secrets.sh DIR PLATFORM..." >&2
+    exit 2
+}
+dir=$1
+shift
+[ -w "$dir" ] || {
+    echo "secrets: $dir: expected a directory that uid $(id -u) can write to" >&2
+    exit 1
+}
+
+# Complete or not at all, also when the container is killed meanwhile.
+put() {
+    printf '%s\n' "$2" >"$dir/.$1.new"
+    mv -f "$dir/.$1.new" "$dir/$1"
+}
+
+for platform in "$@"; do
+    variable=AI_CS_PLATFORM_$(printf '%s' "$platform" | tr 'a-z-' 'A-Z_')_CALLBACK_SECRET
+    given=$(printenv "$variable" || true)
+    if [ -n "$given" ]; then
+        put "$platform" "$given"
+        echo "secrets: $platform: taken from $variable" >&2
+    elif [ -s "$dir/$platform" ]; then
+        echo "secrets: $platform: kept" >&2
+    else
+        put "$platform" "whsec_$(head -c 32 /dev/urandom | base64 -w 0)"
+        echo "secrets: $platform: generated" >&2
+    fi
+done
