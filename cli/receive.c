@@ -130,17 +130,6 @@ static void wait_for_the_end(void)
     (void)sigwait(&set, &signal_number);
 }
 
-/* Before any thread is there, so that all of them leave the signals to wait_for_the_end(). */
-static void block_signals(void)
-{
-    sigset_t set;
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
-}
-
 int cmd_receive(const struct cli *cli)
 {
     CLEANUP(platforms_done) struct platforms platforms = {0};
@@ -163,7 +152,7 @@ int cmd_receive(const struct cli *cli)
                                          .opaque = (void *)(uintptr_t)cli};
     struct receiver *receiver = NULL;
     process_adopt_orphans();
-    block_signals();
+    process_block_signals();
     raise_descriptors();
     if (receiver_start(&opt, &receiver, &err) != RC_OK) {
         return cli_fail("receive", &err);

@@ -2,32 +2,12 @@
 /* Reads headers that somebody has written down. */
 #include "http/header_file.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/mem.h"
-
-/* RFC 9110: characters of a token. */
-static bool is_token(const char *s)
-{
-    static const char others[] = "!#$%&'*+-.^_`|~0123456789";
-    bool ok = *s != '\0';
-    for (; ok && *s != '\0'; s++) {
-        ok = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || strchr(others, *s) != NULL;
-    }
-    return ok;
-}
-
-static bool is_value(const char *s)
-{
-    bool ok = true;
-    for (; ok && *s != '\0'; s++) {
-        ok = *s == '\t' || ((unsigned char)*s >= 0x20 && *s != 0x7f);
-    }
-    return ok;
-}
+#include "http/header_text.h"
 
 /* line has its NUL already. */
 static enum rc add_line(struct header_file *file, size_t number, char *line, struct err *err)
@@ -44,7 +24,7 @@ static enum rc add_line(struct header_file *file, size_t number, char *line, str
     for (size_t n = strlen(value); n > 0 && (value[n - 1] == ' ' || value[n - 1] == '\t'); n--) {
         value[n - 1] = '\0';
     }
-    if (!is_token(line) || !is_value(value)) {
+    if (!header_name_ok(line) || !header_value_ok(value)) {
         FAIL(err, RC_REJECT, "line %zu: a character that no header may have", number);
     }
     file->lines[file->n++] = (struct header_line){.name = line, .value = value};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads /proc: start times that tell processes apart, and the usual process metrics. */
+/* Reads /proc: start times that tell processes apart, and the usual process metrics; signals. */
 #include "runtime/process.h"
 
 #include <dirent.h>
@@ -106,4 +106,15 @@ void process_adopt_orphans(void)
     if (getpid() == 1) {
         (void)signal(SIGCHLD, SIG_IGN);
     }
+}
+
+void process_block_signals(void)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the kernel knows of a process. */
+/* What the kernel knows of a process, and what is asked of it. */
 #ifndef SLUICE_RUNTIME_PROCESS_H
 #define SLUICE_RUNTIME_PROCESS_H
 
@@ -23,5 +23,11 @@ void process_protect(void);
  * For programs that start no children: wait() would find none. Thread: before others are started.
  */
 void process_adopt_orphans(void);
+
+/*
+ * Blocks SIGTERM and SIGINT, so that they are taken where somebody waits for them, and ignores SIGPIPE. Before any
+ * thread is there: all of them inherit the mask.
+ */
+void process_block_signals(void);
 
 #endif

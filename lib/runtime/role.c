@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,17 +120,6 @@ static char *instance_name(const struct config *cfg)
     return xasprintf("%s:%d:%llu", host, (int)getpid(), (unsigned long long)process_start(getpid()));
 }
 
-/* Before any thread: all of them inherit the mask, and only the keeper takes these signals. */
-static void block_signals(void)
-{
-    sigset_t set;
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
-}
-
 static struct role_ctx *ctx_create(const struct role *role, const struct config *cfg)
 {
     struct role_ctx *ctx = xcalloc(1, sizeof *ctx);
@@ -232,7 +220,7 @@ int role_main(const struct role *role, const struct config *cfg)
 {
     process_protect();
     process_adopt_orphans();
-    block_signals();
+    process_block_signals();
     core_log_setup(cfg, role->name, config_str(cfg, "instance"));
     struct role_ctx *ctx = ctx_create(role, cfg);
     struct err err = {0};

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "http/engine_internal.h"
+#include "http/header_text.h"
 #include "http/retry_after.h"
 
 #define ANSWER_HEADER_BYTES_MAX ((size_t)64 << 10)
@@ -98,26 +99,6 @@ static size_t on_header(char *line, size_t size, size_t n, void *opaque)
     return bytes;
 }
 
-static bool is_token(const char *s)
-{
-    static const char others[] = "!#$%&'*+-.^_`|~0123456789";
-    bool ok = *s != '\0';
-    for (; ok && *s != '\0'; s++) {
-        ok = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || strchr(others, *s) != NULL;
-    }
-    return ok;
-}
-
-/* Bytes above 0x7f pass, as in RFC 9110; line ends and other control characters do not. */
-static bool is_value(const char *s)
-{
-    bool ok = strnlen(s, HTTP_ENGINE_HEADER_BYTES_MAX + 1) <= HTTP_ENGINE_HEADER_BYTES_MAX;
-    for (; ok && *s != '\0'; s++) {
-        ok = *s == '\t' || ((unsigned char)*s >= 0x20 && *s != 0x7f);
-    }
-    return ok;
-}
-
 static bool is_ours(const char *name)
 {
     static const char *const ours[] = {"host", "content-length", "transfer-encoding", "expect", "connection"};
@@ -126,6 +107,12 @@ static bool is_ours(const char *name)
         found = found || strcasecmp(name, ours[i]) == 0;
     }
     return found;
+}
+
+static bool can_be_sent(const struct http_header *h)
+{
+    return header_name_ok(h->name) && header_value_ok(h->value) && !is_ours(h->name) &&
+           strnlen(h->value, HTTP_ENGINE_HEADER_BYTES_MAX + 1) <= HTTP_ENGINE_HEADER_BYTES_MAX;
 }
 
 static enum rc add_line(struct http_call *call, const char *line, struct err *err)
@@ -144,7 +131,7 @@ static enum rc add_headers(struct http_call *call, const struct http_call_spec *
     TRY(add_line(call, "Expect:", err)); /* nothing after the colon: libcurl leaves it out */
     for (size_t i = 0; i < spec->n_headers; i++) {
         const struct http_header *h = &spec->headers[i];
-        if (i >= HTTP_ENGINE_HEADERS_MAX || !is_token(h->name) || !is_value(h->value) || is_ours(h->name)) {
+        if (i >= HTTP_ENGINE_HEADERS_MAX || !can_be_sent(h)) {
             (void)err_set(err, RC_REJECT, __FILE__, __LINE__, "header \"%.40s\" cannot be sent", h->name);
             return err_code(err, "header-malformed");
         }

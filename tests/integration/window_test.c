@@ -1,67 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Windows against a real database: what is visible in the new snapshot and was not in the old one, in the order of
- * queue_seq, whatever the order of commits; and the plans that keep it fast beside a million published rows.
+ * queue_seq, whatever the order of commits.
  */
 #include <criterion/criterion.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "pg/conn.h"
-#include "relay/position.h"
-#include "relay/relay.h"
-#include "relay/wal.h"
-#include "relay/window.h"
-#include "support/stack.h"
+#include "support/window_bench.h"
 
-#define RECORD_MAX 1000000
-
-static struct stack st;
-static struct sources *sources;
-static struct window_sql sql;
-static PGconn *relay; /* the reader's session */
-static PGconn *db;    /* writers' */
-static PGconn *other;
-static struct err err;
-static char *s1; /* the reader's position */
-
-static void setup(void)
-{
-    stack_open(&st);
-    stack_migrate(&st);
-    relay = stack_session(&st, false);
-    other = stack_session(&st, false);
-    db = st.conn;
-    cr_assert_eq(relay_load_sources(st.cfg, &sources, &err), RC_OK, "%s", err.text);
-    window_sql_init(&sql, &sources->list[0], relay, RECORD_MAX);
-    s1 = xstrdup(SNAPSHOT_NOTHING);
-}
-
-static void teardown(void)
-{
-    free(s1);
-    window_sql_done(&sql);
-    sources = sources_free(sources);
-    pg_close(relay);
-    pg_close(other);
-    stack_close(&st);
-}
-
-TestSuite(window, .init = setup, .fini = teardown);
-
-#define OK(call) cr_assert_eq((call), RC_OK, "%s", err.text)
-#define T "cs_platform_event_outbox"
-#define INSERT \
-    "INSERT INTO " T " (platform, event_type, callback_target, payload, partition_key) VALUES ('p', 'e', 'u', '{}', "
-
-static void insert(PGconn *conn, const char *key)
-{
-    stack_sql(conn, INSERT "'%s')", key);
-}
+TestSuite(window, .init = window_bench_open, .fini = window_bench_close);
 
 /* Rows as "seq:key " in the order in which they came. */
 static struct buf seen;
@@ -107,19 +59,6 @@ static char *read_window(const char *s2, bool walk, int64_t rows_max)
         w.after_seq = seen.len > 0 ? strtoll(last != NULL ? last + 1 : buf_str(&seen), NULL, 10) : w.after_seq;
     }
     return buf_take(&seen);
-}
-
-static void look(struct tick *t)
-{
-    *t = (struct tick){0};
-    OK(window_tick(relay, &sql, s1, 1000, t, &err));
-}
-
-static void go_on(struct tick *t)
-{
-    free(s1);
-    s1 = xstrdup(t->s2);
-    tick_done(t);
 }
 
 /* One turn of the relay: both ways of reading must give these rows; then the reader goes on behind them. */
@@ -352,182 +291,4 @@ Test(window, a_time_without_end_does_not_stop_the_reading)
     stack_sql(db, "INSERT INTO " T " (platform, event_type, callback_target, payload, created_at)"
                   " VALUES ('p', 'e', 'u', '{}', 'infinity')");
     cr_expect_eq(read_big().time_us, -1);
-}
-
-/* ---- The flush rule ---- */
-
-static const char LSN[] = "SELECT pg_current_wal_insert_lsn()";
-
-Test(window, what_is_written_but_not_flushed_is_flushed)
-{
-    stack_sql(db, "SET synchronous_commit = on; SELECT pg_logical_emit_message(false, 'test', repeat('x', 1000))");
-    char *lsn CLEANUP(freep) = stack_text(db, "%s", LSN);
-    OK(wal_wait_flushed(relay, lsn, &err));
-    cr_expect_eq(stack_int(db, "SELECT (pg_current_wal_flush_lsn() >= '%s'::pg_lsn)::int", lsn), 1);
-}
-
-/* Bytes of WAL from the insert position to the end of its page. */
-static int64_t rest_of_page(void)
-{
-    return stack_int(db, "SELECT 8192 - (pg_current_wal_insert_lsn() - '0/0'::pg_lsn) %% 8192");
-}
-
-/*
- * At the end of a page the insert position stands behind the header of the next one, and no flush gets there until
- * something more is written. Others write too: tried until the position is exactly there.
- */
-Test(window, the_end_of_a_page_is_not_waited_for_for_ever)
-{
-    for (int i = 0; i < 200; i++) {
-        int64_t rest = rest_of_page();
-        /* A record is its header and lengths, 24 + 2 or 24 + 5 bytes, the message's header, 24, and "x\0". */
-        if (rest < 500) {
-            stack_sql(db, "SELECT pg_logical_emit_message(false, 'x', repeat('x', 600))");
-            continue;
-        }
-        stack_sql(db, "SELECT pg_logical_emit_message(false, 'x', repeat('x', %d))", (int)(rest - 24 - 5 - 24 - 2));
-        char *lsn CLEANUP(freep) = stack_text(db, "%s", LSN);
-        stack_sql(db, "SELECT pg_sleep(0.25)"); /* the WAL writer flushes what it can */
-        if (stack_int(
-                db,
-                "SELECT (('%s'::pg_lsn - '0/0'::pg_lsn) %% 8192 IN (24, 40)"
-                " AND pg_current_wal_insert_lsn() = '%s'::pg_lsn AND pg_current_wal_flush_lsn() < '%s'::pg_lsn)::int",
-                lsn, lsn, lsn) == 1) {
-            OK(wal_wait_flushed(relay, lsn, &err));
-            cr_expect_eq(stack_int(db, "SELECT (pg_current_wal_flush_lsn() >= '%s'::pg_lsn)::int", lsn), 1);
-            return;
-        }
-    }
-    cr_assert_fail("the WAL never stood at the end of a page");
-}
-
-/* ---- Plans ---- */
-
-#define PUBLISHED 1000000
-#define BUFFERS_MAX 2000 /* the table and its indexes have some 50,000 */
-
-struct plan_cost {
-    bool seq_scan;
-    double rows_max; /* of any node, times loops */
-    json_int_t buffers;
-    struct buf indexes;
-};
-
-static void add_plan(struct plan_cost *c, json_t *node, bool root)
-{
-    const char *type = json_string_value(json_object_get(node, "Node Type"));
-    const char *index = json_string_value(json_object_get(node, "Index Name"));
-    double rows = json_number_value(json_object_get(node, "Actual Rows")) *
-                  json_number_value(json_object_get(node, "Actual Loops"));
-    size_t i = 0;
-    json_t *child = NULL;
-
-    rows += json_number_value(json_object_get(node, "Rows Removed by Filter"));
-    rows += json_number_value(json_object_get(node, "Rows Removed by Index Recheck"));
-    c->seq_scan = c->seq_scan || strcmp(type, "Seq Scan") == 0;
-    c->rows_max = rows > c->rows_max ? rows : c->rows_max;
-    if (index != NULL) {
-        buf_printf(&c->indexes, " %s", index);
-    }
-    if (root) {
-        c->buffers = json_integer_value(json_object_get(node, "Shared Hit Blocks")) +
-                     json_integer_value(json_object_get(node, "Shared Read Blocks"));
-    }
-    json_array_foreach(json_object_get(node, "Plans"), i, child)
-    {
-        add_plan(c, child, false);
-    }
-}
-
-static char *replaced(const char *text, const char *const marks[][2], size_t n)
-{
-    char *now = xstrdup(text);
-
-    for (size_t i = 0; i < n; i++) {
-        char *at = NULL;
-        while ((at = strstr(now, marks[i][0])) != NULL) {
-            char *next = xasprintf("%.*s%s%s", (int)(at - now), now, marks[i][1], at + strlen(marks[i][0]));
-            free(now);
-            now = next;
-        }
-    }
-    return now;
-}
-
-/* The statement as the relay runs it, with its parameters and marks filled in, without COPY around it. */
-static void expect_cheap(const char *name, const char *statement, const char *s2, const char *after, const char *upto,
-                         const char *index)
-{
-    char *q1 CLEANUP(freep) = xasprintf("'%s'", s1);
-    char *q2 CLEANUP(freep) = xasprintf("'%s'", s2);
-    const char *const marks[][2] = {{"{s1}", s1},
-                                    {"{s2}", s2},
-                                    {"{after}", after},
-                                    {"{limit}", "1000"},
-                                    {"{upto}", upto},
-                                    {"COPY (", ""},
-                                    {") TO STDOUT (FORMAT binary)", ""},
-                                    {"$1", q1},
-                                    {"$2::pg_snapshot", q2},
-                                    {"$2", "1000"}};
-    const char *const typed[][2] = {{"{q2}", q2}};
-    struct plan_cost cost = {0};
-    char *filled CLEANUP(freep) = replaced(statement, marks, ARRAY_SIZE(marks));
-    char *text CLEANUP(freep) = replaced(filled, typed, ARRAY_SIZE(typed));
-    char *plan CLEANUP(freep) = stack_text(relay, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) %s", text);
-    json_t *root = json_loads(plan, 0, NULL);
-
-    cr_assert_not_null(root);
-    buf_init(&cost.indexes, 4096);
-    add_plan(&cost, json_object_get(json_array_get(root, 0), "Plan"), true);
-    cr_expect_not(cost.seq_scan, "%s scans the table: %s", name, plan);
-    cr_expect_leq(cost.rows_max, 2000, "%s looks at %.0f rows: %s", name, cost.rows_max, plan);
-    cr_expect_leq(cost.buffers, BUFFERS_MAX, "%s touches %d buffers: %s", name, (int)cost.buffers, plan);
-    cr_expect(strstr(buf_str(&cost.indexes), index) != NULL, "%s uses%s and not %s", name, buf_str(&cost.indexes),
-              index);
-    buf_done(&cost.indexes);
-    json_decref(root);
-}
-
-static void expect_plans(const char *what)
-{
-    char after[24];
-    char upto[24];
-    int64_t first = 0;
-    int64_t last = 0;
-    struct tick t;
-
-    look(&t);
-    cr_assert_eq(t.candidates, 500, "%s", what);
-    OK(window_range(relay, &sql, s1, t.s2, &first, &last, &err));
-    snprintf(after, sizeof(after), "%" PRId64, first - 1);
-    snprintf(upto, sizeof(upto), "%" PRId64, last);
-    expect_cheap("tick", sql.tick, t.s2, "0", "0", "queue_txid");
-    expect_cheap("range", sql.range, t.s2, "0", "0", "queue_txid");
-    expect_cheap("small", sql.small, t.s2, "0", "0", "queue_txid");
-    expect_cheap("walk", sql.walk, t.s2, after, upto, "queue_seq");
-    tick_done(&t);
-}
-
-/* In front of a million published rows, with and without statistics, before and after VACUUM. */
-Test(window, no_statement_walks_what_is_published, .timeout = 110)
-{
-    struct tick t;
-
-    stack_sql(other, "ALTER TABLE " T " SET (autovacuum_enabled = off)");
-    stack_sql(db,
-              "SET work_mem = '64MB'; INSERT INTO " T " (platform, event_type, callback_target, payload)"
-              " SELECT 'p', 'e', 'u', '{}' FROM generate_series(1, %d)",
-              PUBLISHED);
-    stack_sql(other, "BEGIN; " INSERT "'runs while the position is taken')");
-    look(&t);
-    go_on(&t);
-    stack_sql(other, "COMMIT");
-    stack_sql(db, "INSERT INTO " T " (platform, event_type, callback_target, payload)"
-                  " SELECT 'p', 'e', 'u', '{}' FROM generate_series(1, 499)");
-    expect_plans("without statistics");
-    stack_sql(db, "ANALYZE " T);
-    expect_plans("with statistics");
-    stack_sql(db, "VACUUM " T);
-    expect_plans("after VACUUM");
 }

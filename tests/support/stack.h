@@ -59,6 +59,9 @@ int64_t stack_records(const struct stack *st, const char *topic, int32_t partiti
 /* Deletes the records before offset. */
 void stack_delete_records(const struct stack *st, const char *topic, int32_t partition, int64_t offset);
 
+/* Deletes all topics whose name starts so; for the end of a run. */
+void stack_delete_topics(const char *brokers, const char *prefix);
+
 /* A producer past init_transactions; refused may be NULL. */
 struct producer *stack_producer(const struct stack *st, const char *transactional_id, producer_refused_fn refused,
                                 void *opaque);
