@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The image of sluice: `docker build .` makes the program alone (target runtime), `--target tools` one with psql, kcat, curl
-# and jq beside it, for people. Only what every builder can do is used here: no BuildKit extensions.
+# and jq beside it, for the demo job and for people. Only what every builder can do is used here: no BuildKit extensions.
 #
 #   docker build --target runtime --build-arg REVISION=$(git rev-parse --short HEAD) -t sluice .
 
@@ -70,6 +70,7 @@ USER 0:0
 RUN apt-get -q update \
     && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends curl jq kcat postgresql-client-15 \
     && apt-get clean && rm -rf /var/lib/apt/lists/* /var/cache/debconf/* /var/log/apt /var/log/dpkg.log
+COPY deploy/compose/demo.sh /usr/local/lib/sluice/
 USER 10001:10001
 ENTRYPOINT []
 CMD ["bash"]

@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The demo job of the compose stack: commits events for three platforms the way a business does, each in a transaction of
+# its own, waits until they are delivered, and compares what the outbox says with what the receiver has seen. Every tenth
+# event is refused once by the receiver and retried. Exit 0 only when the numbers add up.
+#
+# DATABASE_URL, RECEIVER_URL; DEMO_EVENTS (300), DEMO_PAUSE_MS between transactions (0), DEMO_LIMIT_SEC (180).
+
+set -euo pipefail
+
+readonly EVENTS=${DEMO_EVENTS:-300} PAUSE_MS=${DEMO_PAUSE_MS:-0} LIMIT_SEC=${DEMO_LIMIT_SEC:-180}
+readonly PLATFORMS=(sub2api newapi demo)
+RUN=$(od -An -N4 -tx1 /dev/urandom | tr -d ' \n')
+readonly RUN
+DIR=$(mktemp -d)
+trap 'rm -rf -- "$DIR"' EXIT
+
+die() {
+    printf 'demo: %s\n' "$*" >&2
+    exit 1
+}
+
+[[ $EVENTS =~ ^[1-9][0-9]{0,4}$ ]] || die "DEMO_EVENTS: expected a number from 1 to 99999"
+[[ $PAUSE_MS =~ ^[0-9]{1,4}$ ]] || die "DEMO_PAUSE_MS: expected a number from 0 to 9999"
+[[ $LIMIT_SEC =~ ^[1-9][0-9]{0,4}$ ]] || die "DEMO_LIMIT_SEC: expected a number from 1 to 99999"
+
+query() { psql -qAtX -F ' ' -v ON_ERROR_STOP=1 -v "run=demo-$RUN-%" "$DATABASE_URL"; }
+
+# One statement is one transaction. A platform has twelve keys; ?platform= says whose secret the receiver must find.
+events_sql() {
+    local n platform path
+    for ((n = 1; n <= EVENTS; n++)); do
+        platform=${PLATFORMS[n % 3]}
+        path=$platform
+        ((n % 10)) || path=$platform/fail/1
+        printf "INSERT INTO cs_platform_event_outbox (platform, event_type, callback_target, payload, partition_key) VALUES ('%s', 'order.paid', '%s/%s?platform=%s', '{\"order\": \"%s-%d\", \"amount\": %d}', 'demo-%s-%s-%d');\n" \
+            "$platform" "$RECEIVER_URL" "$path" "$platform" "$RUN" "$n" "$((RANDOM % 100000))" "$RUN" "$platform" "$((n % 12))"
+        ((PAUSE_MS == 0)) || printf "SELECT pg_sleep(%d / 1000.0);\n" "$PAUSE_MS"
+    done
+}
+
+# Prints: committed, delivered, dead, still on the road.
+states() {
+    query <<<"SELECT count(*), count(*) FILTER (WHERE status = 'delivered'), count(*) FILTER (WHERE status = 'dead_letter'),
+        count(*) FILTER (WHERE status IN ('pending', 'retrying')) FROM cs_platform_event_outbox WHERE partition_key LIKE :'run'"
+}
+
+# Until nothing is on the road any more; a line when something has changed.
+follow() {
+    local end=$((SECONDS + LIMIT_SEC)) last='' now road
+    while :; do
+        now=$(states)
+        [[ $now == "$last" ]] || printf '    %s of %s committed events are delivered\n' "$(cut -d' ' -f2 <<<"$now")" "$(cut -d' ' -f1 <<<"$now")" >&2
+        last=$now
+        road=${now##* }
+        ((road > 0 && SECONDS < end)) || return 0
+        sleep 1
+    done
+}
+
+# What the tables say of the attempts: their number, events that needed more than one, events whose numbers have a gap.
+attempts() {
+    query <<<"WITH a AS (SELECT o.id, o.attempt_count, count(d.*) AS n, coalesce(max(d.attempt_no), 0) AS last
+            FROM cs_platform_event_outbox o LEFT JOIN cs_platform_event_delivery_attempts d ON d.event_id = o.id
+            WHERE o.partition_key LIKE :'run' GROUP BY o.id)
+        SELECT coalesce(sum(n), 0), count(*) FILTER (WHERE n > 1), count(*) FILTER (WHERE n <> last OR n <> attempt_count) FROM a"
+}
+
+# What the receiver has seen of these events, with a signature that fits: requests, events answered 2xx, such answers.
+received() {
+    query <<<"SELECT id FROM cs_platform_event_outbox WHERE partition_key LIKE :'run'" >"$DIR/ids"
+    curl -fsS -m 60 "$RECEIVER_URL/stats?ids=1" >"$DIR/stats" || die "the receiver does not answer: $RECEIVER_URL/stats"
+    jq -r '.by_id | to_entries[] | "\(.key) \(.value.attempts) \(.value.ok)"' "$DIR/stats" |
+        awk 'NR == FNR { ours[$1]; next } $1 in ours { requests += $2; events += $3 > 0; answers += $3 }
+            END { print requests + 0, events + 0, answers + 0 }' "$DIR/ids" -
+}
+
+printf '==> %d events for %s, each in its own transaction\n' "$EVENTS" "${PLATFORMS[*]}" >&2
+events_sql >"$DIR/events.sql"
+psql -qX -v ON_ERROR_STOP=1 "$DATABASE_URL" -f "$DIR/events.sql" >/dev/null &
+writer=$!
+[[ $PAUSE_MS != 0 ]] || wait "$writer" || die "the events could not be committed"
+while kill -0 "$writer" 2>/dev/null; do
+    states | awk '{ printf "    %d of %d committed events are delivered\n", $2, $1 }' >&2
+    sleep 2
+done
+wait "$writer" || die "the events could not be committed"
+follow
+
+read -r committed delivered dead road <<<"$(states)"
+read -r attempts retried gaps <<<"$(attempts)"
+read -r requests seen answers <<<"$(received)"
+missing=$((delivered - seen))
+printf '\n'
+printf '  %-60s %6d\n' "events committed" "$committed" \
+    "  of them delivered" "$delivered" \
+    "  of them dead letters" "$dead" \
+    "  of them still on the road" "$road" \
+    "attempts recorded" "$attempts" \
+    "  events that needed more than one" "$retried" \
+    "  events whose attempts have gaps in their numbers" "$gaps" \
+    "requests at the receiver, signature verified" "$requests" \
+    "  events it has answered with 2xx" "$seen" \
+    "  delivered but never seen there" "$missing" \
+    "  answered with 2xx more than once" "$((answers - seen))"
+printf '\n'
+[[ $committed == "$EVENTS" && $delivered == "$EVENTS" && $seen == "$EVENTS" && $gaps == 0 ]] ||
+    die "the numbers do not add up (see above; docker compose logs relay callback sink)"
+printf ' ok  every committed event was delivered\n'
