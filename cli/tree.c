@@ -216,7 +216,8 @@ static const struct command COMMANDS[] = {
          "     /drip/MS      a body that never ends, a byte every MS milliseconds\n"
          "     /endless      a body that never ends, as fast as it goes\n"
          "The words may stand behind others (/sub2api/fail/2) or in ?do=fail/2; ?platform=NAME names the keys.\n\n"
-         "GET /stats shows the counts, /stats?ids=1 each id; POST /control {\"clear\": true} forgets them. One line\n"
+         "GET /stats shows the counts, /stats?ids=1 each id; POST /control {\"clear\": true} forgets them, and\n"
+         "{\"mended\": [\"/shop\"]} answers 200 on paths that begin so, until another list takes its place. One line\n"
          "of JSON a request on stdout, the counts at the end. Keys come from AI_CS_PLATFORM_NAME_CALLBACK_SECRET\n"
          "and ..._SECRET_FILE; without any, nothing is verified.",
      FLAGS(RECEIVE_FLAGS),

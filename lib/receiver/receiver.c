@@ -3,7 +3,7 @@
 #include "receiver/receiver.h"
 
 #include <inttypes.h>
-#include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,28 +41,6 @@ static enum MHD_Result stats(struct request *q)
     return request_answer(q, MHD_HTTP_OK, buf_str(&out), NULL, NULL);
 }
 
-static enum MHD_Result control(struct request *q)
-{
-    json_t *json = q->body.len == 0 ? NULL : json_loadb(q->body.data, q->body.len, 0, NULL);
-    const json_t *hang = json_object_get(json, "hang");
-    bool clear = json_is_true(json_object_get(json, "clear"));
-    bool understood = json_is_boolean(hang) || clear;
-    if (json_is_boolean(hang)) {
-        receiver_hang(q->r, json_is_true(hang));
-    }
-    json_decref(json);
-    if (clear) {
-        (void)pthread_mutex_lock(&q->r->lock);
-        ledger_clear(&q->r->ledger);
-        (void)pthread_mutex_unlock(&q->r->lock);
-    }
-    return understood ? request_answer(q, MHD_HTTP_OK, "{\"ok\": true}\n", NULL, NULL)
-                      : request_answer(q, MHD_HTTP_BAD_REQUEST,
-                                       "{\"error\": \"expected {\\\"hang\\\": true|false} or "
-                                       "{\\\"clear\\\": true}\"}\n",
-                                       NULL, NULL);
-}
-
 static void count_verdict(struct request *q)
 {
     (void)pthread_mutex_lock(&q->r->lock);
@@ -83,6 +61,9 @@ static enum MHD_Result callback(struct request *q)
         (void)snprintf(text, sizeof text, "{\"ok\": false, \"reason\": \"%s\"}\n", webhook_reason_name(q->reason));
         return request_answer(q, MHD_HTTP_UNAUTHORIZED, text, NULL, NULL);
     }
+    if (mended_covers(&q->r->mended, q->path)) {
+        q->behave = (struct behave){.kind = BEHAVE_OK};
+    }
     request_count(q);
     return request_behave(q);
 }
@@ -100,7 +81,7 @@ static enum MHD_Result decide(struct request *q)
         return request_answer(q, MHD_HTTP_METHOD_NOT_ALLOWED, "{\"error\": \"POST a callback, or GET /stats\"}\n",
                               MHD_HTTP_HEADER_ALLOW, "POST");
     }
-    return strcmp(q->path, "/control") == 0 ? control(q) : callback(q);
+    return strcmp(q->path, "/control") == 0 ? request_control(q) : callback(q);
 }
 
 static enum MHD_Result on_request(void *opaque, struct MHD_Connection *conn, const char *path, const char *method,

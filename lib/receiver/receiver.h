@@ -6,7 +6,8 @@
  *     POST /anything      a callback; 401 with the reason when its signature is wrong
  *     GET /stats[?ids=1]  the counts as JSON
  *     POST /control       {"hang": false} answers all that hang and hangs no more, true hangs again; {"clear": true}
- *                         forgets the counts
+ *                         forgets the counts; {"mended": ["/shop", ...]} answers 200 on paths that begin so, whatever
+ *                         they ask for, in place of the list before ([] = none)
  *
  * The key of a callback is its ce-partitionkey header, else "key" of a JSON body; its sequence number is ce-sequence,
  * else "seq" of the body. Bodies, ids and connections have ceilings. /stats and /control have no password.

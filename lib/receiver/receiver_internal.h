@@ -9,6 +9,7 @@
 #include "http/listen.h"
 #include "receiver/behave.h"
 #include "receiver/ledger.h"
+#include "receiver/mended.h"
 #include "receiver/receiver.h"
 
 #define RATES_MAX 16
@@ -46,7 +47,8 @@ struct receiver {
     struct MHD_Daemon *daemon;
     char address[LISTEN_TEXT_MAX];
     struct receiver_options opt;
-    struct rate rates[RATES_MAX]; /* only libmicrohttpd's thread */
+    struct rate rates[RATES_MAX]; /* this and the next only in libmicrohttpd's thread */
+    struct mended mended;
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -66,6 +68,9 @@ enum MHD_Result request_behave(struct request *q);
 /* JSON text, copied. */
 enum MHD_Result request_answer(struct request *q, unsigned status, const char *text, const char *header,
                                const char *value);
+
+/* POST /control: does what it says, or answers 400 and does none of it. */
+enum MHD_Result request_control(struct request *q);
 
 /* The verdict on a complete request, and whose keys said so. */
 enum webhook_reason request_verify(struct request *q);

@@ -191,6 +191,45 @@ Test(receiver, hangs_until_told_and_forgets_clients_that_left)
     STATS_HAVE("\"requests\": 0");
 }
 
+Test(receiver, mended_paths_answer_well_until_another_list)
+{
+    start(false);
+    cr_assert_eq(post("/shop/1/status/503", "a", "{}"), 503);
+    cr_assert_eq(post("/control", "x", "{\"mended\": [\"/shop/1/\", \"/else\"]}"), 200);
+    cr_assert_eq(post("/shop/1/status/503", "a", "{}"), 200);
+    cr_assert_eq(post("/else/fail/9", "b", "{}"), 200);
+    cr_assert_eq(post("/shop/2/status/503", "c", "{}"), 503);
+    cr_assert_eq(post("/control", "x", "{\"mended\": []}"), 200);
+    cr_assert_eq(post("/shop/1/status/503", "a", "{}"), 503);
+    STATS_HAVE("\"ids_delivered\": 2, \"duplicates\": 1");
+}
+
+Test(receiver, a_control_that_is_wrong_in_one_thing_does_nothing)
+{
+    static const char *const wrong[] = {
+        "",
+        "{}",
+        "[]",
+        "no json",
+        "{\"mended\": \"/shop\"}",
+        "{\"mended\": [\"shop\"], \"hang\": false}",
+        "{\"mended\": [\"/shop\", 1]}",
+        "{\"mended\": [\"/shop\"], \"clear\": 1}",
+        "{\"mended\": [\"/shop\", \"/2\", \"/3\", \"/4\", \"/5\", \"/6\", \"/7\", \"/8\", \"/9\", \"/10\", \"/11\", "
+        "\"/12\", \"/13\", \"/14\", \"/15\", \"/16\", \"/17\"]}",
+    };
+    start(false);
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        cr_assert_eq(post("/control", "x", wrong[i]), 400, "%s", wrong[i]);
+    }
+    char *big = xcalloc(400, 1);
+    (void)snprintf(big, 400, "{\"mended\": [\"/%0256d\"]}", 0);
+    cr_assert_eq(post("/control", "x", big), 400);
+    free(big);
+    cr_assert_eq(post("/shop/status/503", "a", "{}"), 503);
+    cr_assert_eq(post("/hang", "b", "{}"), -(int)CURLE_OPERATION_TIMEDOUT);
+}
+
 Test(receiver, stops_while_requests_hang)
 {
     start(false);
