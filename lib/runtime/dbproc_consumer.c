@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "kafka/assign.h"
 #include "kafka/conf.h"
 #include "kafka/rc.h"
 #include "runtime/dbproc_internal.h"
@@ -177,7 +178,7 @@ enum rc dbproc_consumer_assign(struct dbproc *d, struct err *err)
             rd_kafka_topic_partition_list_add(list, p->source->name, p->partition)->offset = p->next_offset;
         }
     }
-    rd_kafka_resp_err_t code = rd_kafka_assign(d->rk, list);
+    rd_kafka_resp_err_t code = kafka_assign(d->rk, list);
     rd_kafka_topic_partition_list_destroy(list);
     d->assign_due = false;
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ? RC_OK : kafka_fail(err, code, NULL, "cannot read the partitions");

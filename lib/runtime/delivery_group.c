@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "kafka/assign.h"
 #include "kafka/rc.h"
 #include "runtime/delivery_internal.h"
 
@@ -151,7 +152,7 @@ void delivery_taken(struct delivery *d, struct txn_job *job)
         }
     }
     txn_job_free(job);
-    rd_kafka_resp_err_t code = rd_kafka_assign(d->consumer, list);
+    rd_kafka_resp_err_t code = kafka_assign(d->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         struct err err;
