@@ -8,6 +8,8 @@
 probe_setup() {
     PROBE=${SLUICE_TEST_PROBE:-$(dirname -- "$SLUICE_BIN")/tests/delivery_probe}
     [[ -x $PROBE ]] || t_fail "no $PROBE; build all targets"
+    # Of the stack's callback role, whose options the probe has not.
+    unset "${!SLUICE_CALLBACK_@}"
 }
 
 # start_probe NAME [VAR=value]...
