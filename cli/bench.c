@@ -25,6 +25,13 @@ static void on_signal(int sig)
     interrupted = 1;
 }
 
+void bench_catch_signals(void)
+{
+    const struct sigaction stop = {.sa_handler = on_signal};
+    (void)sigaction(SIGINT, &stop, NULL);
+    (void)sigaction(SIGTERM, &stop, NULL);
+}
+
 bool bench_interrupted(void)
 {
     return interrupted != 0;
@@ -126,9 +133,7 @@ int cmd_bench_relay(const struct cli *cli)
     if (cli_require(cli, "database.url") != EXIT_DONE || cli_require(cli, "kafka.brokers") != EXIT_DONE) {
         return EXIT_CONFIG;
     }
-    const struct sigaction stop = {.sa_handler = on_signal};
-    (void)sigaction(SIGINT, &stop, NULL);
-    (void)sigaction(SIGTERM, &stop, NULL);
+    bench_catch_signals();
     enum rc rc = prepare(&b, from, &err);
     if (rc == RC_OK) {
         rc = measure(&b, from, &err);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `sluice bench relay`: the relay measured beside the limit of the machine, in the same run.
+ * `sluice bench relay`: the relay measured beside the limit of the machine, in the same run. What it shares with
+ * `sluice bench callback` (bench_callback.h) is in here too.
  *
  *     bench.c          the run, step by step
  *     bench_fill.c     rows into the outbox, and out again
- *     bench_child.c    the relay as a process of its own, its metrics
+ *     bench_child.c    a role as a process of its own, its metrics
  *     bench_child_env.c  the child's environment: ours, with what stood on our command line
  *     bench_drain.c    how fast it empties the outbox
  *     bench_raw.c      the limit: a bare transactional producer of the same records
@@ -39,6 +40,9 @@
 #define BENCH_TARGET "https://bench.invalid/"
 #define BENCH_PARTITIONS_MAX 256
 #define BENCH_RAW_SIZES 3
+#define BENCH_KEY_MAX 48
+#define BENCH_NUMBER_MAX 32
+#define BENCH_TARGET_MAX 64
 
 struct bench_machine {
     char cpu[128];
@@ -88,6 +92,7 @@ struct bench {
 };
 
 /* --- bench.c */
+void bench_catch_signals(void);
 /* RETRY after Ctrl-C, or when the deadline (clock_mono_ms) has passed: "what: not done within ..." */
 enum rc bench_check(int64_t deadline_ms, const char *what, struct err *err) MUST_USE;
 bool bench_interrupted(void); /* Thread: any */
@@ -101,23 +106,33 @@ enum rc bench_clean(const struct bench *b, struct err *err) MUST_USE; /* our row
 
 /* --- bench_child.c */
 struct bench_child {
-    pid_t pid; /* 0 = none */
+    const char *role; /* static */
+    const char *log;  /* static: the flag */
+    pid_t pid;        /* 0 = none */
     char http[32];
+};
+struct bench_setting {
+    const char *name, *value;
 };
 struct bench_metrics {
     double owner, published, last_seq, dead;
 };
-/* Returns when it owns the source. */
+/* The relay; returns when it owns the source. */
 enum rc bench_child_start(const struct bench *b, struct bench_child *c, struct err *err) MUST_USE;
+/* Any role, with n more variables in its environment; returns when it is ready. */
+enum rc bench_role_start(const struct bench *b, const char *role, const struct bench_setting *more, size_t n,
+                         struct bench_child *c, struct err *err) MUST_USE;
 /* RETRY: it has ended. */
 enum rc bench_child_alive(struct bench_child *c, struct err *err) MUST_USE;
 enum rc bench_child_metrics(struct bench_child *c, struct bench_metrics *out, struct err *err) MUST_USE;
+/* The value of one series, `name{label="value"}`; 0 when it is not there. */
+enum rc bench_child_metric(struct bench_child *c, const char *series, double *out, struct err *err) MUST_USE;
 /* SIGTERM, after a while SIGKILL. Harmless when there is none. */
 void bench_child_stop(struct bench_child *c);
 
 /* --- bench_child_env.c */
 /* NULL-terminated; each string and the list are freed with bench_env_free. */
-char **bench_env(const struct config *cfg, char **envp) MUST_USE;
+char **bench_env(const struct config *cfg, char **envp, const struct bench_setting *more, size_t n) MUST_USE;
 void bench_env_free(char **env);
 
 /* --- bench_drain.c */
@@ -164,12 +179,22 @@ struct bench_stamps {
     atomic_llong n_seen;
     int64_t start_us;
     int64_t rate;
+    int64_t stride; /* only each stride-th record is counted; 0 = all */
+    /* Key and target of record i; NULL = the bench's own. Thread: any. */
+    void (*route)(const void *opaque, int64_t i, char key[BENCH_KEY_MAX], char target[BENCH_TARGET_MAX]);
+    const void *opaque;
 };
 #define BENCH_ID_MAX 40
 /* The id of record i as an uuid. Thread: any. */
 void bench_id(const struct bench_stamps *s, int64_t i, char out[BENCH_ID_MAX]);
+/* The number in an id of this run, n bytes; -1 = not one of ours. Thread: any. */
+int64_t bench_id_number(const struct bench_stamps *s, const char *id, size_t n);
+void bench_stamps_init(struct bench_stamps *s, int64_t n);
+void bench_stamps_done(struct bench_stamps *s);
 int64_t bench_due_us(const struct bench_stamps *s, int64_t i);
 void bench_sleep_until(int64_t mono_us); /* Thread: any */
+enum rc bench_wait_for_last(struct bench_stamps *s, struct err *err) MUST_USE;
+void bench_evaluate(const struct bench_stamps *s, struct bench_quantiles *out);
 enum rc bench_run_latency(struct bench *b, struct err *err) MUST_USE;
 enum rc bench_run_floor(struct bench *b, const struct bench_samples *samples, struct err *err) MUST_USE;
 /* The two ways to write: rows by sessions of their own, records by a bare producer. */
@@ -185,7 +210,17 @@ int64_t bench_peak_kib(pid_t pid);   /* VmHWM; -1 = gone */
 pid_t bench_broker(const struct config *cfg, char *version, size_t version_size);
 void bench_machine_look(struct bench *b);
 
+/* Processor seconds of the sessions whose application_name is LIKE pattern, the bench's own apart; -1 when the server
+ * is elsewhere or there are none. */
+double bench_session_cpu(const struct bench *b, const char *pattern);
+
 /* --- bench_report.c */
 int bench_report(const struct bench *b);
+const char *bench_grouped(double value, char out[BENCH_NUMBER_MAX]); /* 1234567 as 1,234,567 */
+double bench_ratio(double a, double b);                              /* 0 when b is 0 */
+void bench_json_number(struct buf *out, const char *name, double value, const char *end);
+void bench_json_quantiles(struct buf *out, const char *name, const struct bench_quantiles *q, const char *end);
+void bench_text_machine(const struct bench *b, struct buf *out);
+void bench_json_machine(const struct bench *b, struct buf *out);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The relay as a child process: started, asked for its metrics, ended by its pid. */
+/* A role as a child process: started, asked for its metrics, ended by its pid. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -43,9 +43,9 @@ static enum rc free_port(struct bench_child *c, struct err *err)
 }
 
 /* Only calls that are safe between fork and exec; our stdout is for the figures. */
-static _Noreturn void become_relay(const struct bench_child *c, pid_t parent, char **env)
+static _Noreturn void become_role(const struct bench_child *c, pid_t parent, char **env)
 {
-    const char *const argv[] = {"sluice", "run", "relay", "--http", c->http, "--log.level=warn", NULL};
+    const char *const argv[] = {"sluice", "run", c->role, "--http", c->http, c->log, NULL};
     sigset_t none;
 
     (void)sigemptyset(&none);
@@ -72,41 +72,64 @@ enum rc bench_child_alive(struct bench_child *c, struct err *err)
 {
     int status = 0;
     if (c->pid == 0) {
-        FAIL(err, RC_RETRY, "the relay has ended");
+        FAIL(err, RC_RETRY, "the %s has ended", c->role);
     }
     if (waitpid(c->pid, &status, WNOHANG) != c->pid) {
         return RC_OK;
     }
     reaped(c);
     if (WIFSIGNALED(status)) {
-        FAIL(err, RC_RETRY, "the relay was ended by signal %d", WTERMSIG(status));
+        FAIL(err, RC_RETRY, "the %s was ended by signal %d", c->role, WTERMSIG(status));
     }
-    FAIL(err, RC_RETRY, "the relay ended with exit code %d; see its messages above", WEXITSTATUS(status));
+    FAIL(err, RC_RETRY, "the %s ended with exit code %d; see its messages above", c->role, WEXITSTATUS(status));
 }
 
-/* The value behind NAME{source="callback"}; 0 when it is not there. */
-static double find_metric(const char *text, const char *name)
+/* The value behind `\nSERIES `; 0 when it is not there. */
+static double find_series(const char *text, const char *series)
 {
-    CLEANUP(freep) char *series = xasprintf("\n%s{source=\"" BENCH_SOURCE "\"} ", name);
-    const char *at = strstr(text, series);
-    return at == NULL ? 0 : strtod(at + strlen(series), NULL);
+    CLEANUP(freep) char *wanted = xasprintf("\n%s ", series);
+    const char *at = strstr(text, wanted);
+    return at == NULL ? 0 : strtod(at + strlen(wanted), NULL);
+}
+
+static double of_source(const char *text, const char *name)
+{
+    CLEANUP(freep) char *series = xasprintf("%s{source=\"" BENCH_SOURCE "\"}", name);
+    return find_series(text, series);
+}
+
+static enum rc get(struct bench_child *c, const char *path, struct buf *body, struct err *err)
+{
+    int status = 0;
+
+    TRY(bench_child_alive(c, err));
+    TRY(http_get(c->http, path, NULL, METRICS_TIMEOUT_MS, &status, body, err));
+    if (status != 200) {
+        FAIL(err, RC_RETRY, "%s of the %s answered %d", path, c->role, status);
+    }
+    return RC_OK;
 }
 
 enum rc bench_child_metrics(struct bench_child *c, struct bench_metrics *out, struct err *err)
 {
     CLEANUP(buf_done) struct buf body;
-    int status = 0;
 
-    TRY(bench_child_alive(c, err));
     buf_init(&body, METRICS_BYTES_MAX);
-    TRY(http_get(c->http, "/metrics", NULL, METRICS_TIMEOUT_MS, &status, &body, err));
-    if (status != 200) {
-        FAIL(err, RC_RETRY, "/metrics of the relay answered %d", status);
-    }
-    *out = (struct bench_metrics){.owner = find_metric(buf_str(&body), "sluice_relay_owner"),
-                                  .published = find_metric(buf_str(&body), "sluice_relay_records_published_total"),
-                                  .last_seq = find_metric(buf_str(&body), "sluice_relay_last_queue_seq"),
-                                  .dead = find_metric(buf_str(&body), "sluice_relay_dead_letters_total")};
+    TRY(get(c, "/metrics", &body, err));
+    *out = (struct bench_metrics){.owner = of_source(buf_str(&body), "sluice_relay_owner"),
+                                  .published = of_source(buf_str(&body), "sluice_relay_records_published_total"),
+                                  .last_seq = of_source(buf_str(&body), "sluice_relay_last_queue_seq"),
+                                  .dead = of_source(buf_str(&body), "sluice_relay_dead_letters_total")};
+    return RC_OK;
+}
+
+enum rc bench_child_metric(struct bench_child *c, const char *series, double *out, struct err *err)
+{
+    CLEANUP(buf_done) struct buf body;
+
+    buf_init(&body, METRICS_BYTES_MAX);
+    TRY(get(c, "/metrics", &body, err));
+    *out = find_series(buf_str(&body), series);
     return RC_OK;
 }
 
@@ -126,14 +149,34 @@ static enum rc wait_for_owner(struct bench_child *c, struct err *err)
     }
 }
 
-enum rc bench_child_start(const struct bench *b, struct bench_child *c, struct err *err)
+static enum rc wait_until_ready(struct bench_child *c, struct err *err)
 {
+    int64_t deadline = clock_mono_ms() + OWNER_TIMEOUT_MS;
+    CLEANUP(freep) char *what = xasprintf("start of the %s", c->role);
+
+    for (;;) {
+        CLEANUP(buf_done) struct buf body;
+        struct err not_yet = {0};
+        buf_init(&body, METRICS_BYTES_MAX);
+        TRY(bench_child_alive(c, err));
+        if (get(c, "/readyz", &body, &not_yet) == RC_OK) {
+            return RC_OK;
+        }
+        TRY(bench_check(deadline, what, err));
+        clock_sleep_ms(POLL_MS);
+    }
+}
+
+static enum rc start(const struct bench *b, const char *role, const struct bench_setting *more, size_t n,
+                     struct bench_child *c, struct err *err)
+{
+    c->role = role;
     TRY(free_port(c, err));
-    char **env = bench_env(b->cli->cfg, environ);
+    char **env = bench_env(b->cli->cfg, environ, more, n);
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0) {
-        become_relay(c, parent, env);
+        become_role(c, parent, env);
     }
     int why = errno;
     bench_env_free(env);
@@ -141,7 +184,22 @@ enum rc bench_child_start(const struct bench *b, struct bench_child *c, struct e
         FAIL(err, RC_FATAL, "fork: %s", strerror(why));
     }
     c->pid = pid;
+    return RC_OK;
+}
+
+enum rc bench_child_start(const struct bench *b, struct bench_child *c, struct err *err)
+{
+    c->log = "--log.level=warn";
+    TRY(start(b, "relay", NULL, 0, c, err));
     return wait_for_owner(c, err);
+}
+
+enum rc bench_role_start(const struct bench *b, const char *role, const struct bench_setting *more, size_t n,
+                         struct bench_child *c, struct err *err)
+{
+    c->log = "--log.level=error"; /* each end of theirs is a warning: partitions are given back */
+    TRY(start(b, role, more, n, c, err));
+    return wait_until_ready(c, err);
 }
 
 void bench_child_stop(struct bench_child *c)

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The environment of the relay the bench starts: ours, plus the options that came from our command line or file. */
+/* The environment of a role the bench starts: ours, plus the options that came from our command line or file. */
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
-#include "relay/relay.h"
-#include "runtime/core_options.h"
+#include "roles.h"
 
 #define ENV_MAX 4096
 #define NAME_MAX_BYTES 128
@@ -77,21 +76,25 @@ static enum rc set_kafka(const char *key, const char *value, void *opaque, struc
     return RC_OK;
 }
 
-char **bench_env(const struct config *cfg, char **envp)
+char **bench_env(const struct config *cfg, char **envp, const struct bench_setting *more, size_t n)
 {
-    const struct option_table *const tables[] = {&CORE_OPTIONS, &relay_options};
+    const struct option_table *tables[OPTION_TABLES_MAX];
+    size_t n_tables = option_tables(tables);
     struct env e = {.list = xcalloc(ENV_MAX + 1, sizeof *e.list)};
     struct err err;
 
     for (; *envp != NULL && e.n < ENV_MAX; envp++) {
         e.list[e.n++] = xstrdup(*envp);
     }
-    for (size_t t = 0; t < ARRAY_SIZE(tables); t++) {
+    for (size_t t = 0; t < n_tables; t++) {
         for (size_t i = 0; i < tables[t]->n_rows; i++) {
             set_option(&e, cfg, &tables[t]->rows[i]);
         }
     }
     rc_ignore(config_each_passthrough(cfg, set_kafka, &e, &err)); /* set_kafka never fails */
+    for (size_t i = 0; i < n; i++) {
+        set(&e, more[i].name, more[i].value);
+    }
     return e.list;
 }
 

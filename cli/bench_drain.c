@@ -13,33 +13,10 @@ struct costs {
     double relay, postgres, broker;
 };
 
-/* Processor seconds of the relay's sessions; -1 when the server is elsewhere or they cannot be seen. */
-static double session_cpu(const struct bench *b)
-{
-    static const char SESSIONS[] = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'sluice relay%'"
-                                   " AND datname = current_database() AND inet_server_addr() IS NOT DISTINCT FROM"
-                                   " inet_client_addr()";
-    CLEANUP(pg_clearp) PGresult *res = NULL;
-    struct err err;
-    double sum = 0;
-
-    if (pg_exec(b->conn, SESSIONS, &res, &err) != RC_OK || PQntuples(res) == 0) {
-        return -1;
-    }
-    for (int i = 0; i < PQntuples(res); i++) {
-        double s = bench_cpu_seconds((pid_t)pg_int(res, i, 0, 0));
-        if (s < 0) {
-            return -1;
-        }
-        sum += s;
-    }
-    return sum;
-}
-
 static struct costs look_at_costs(const struct bench *b, const struct bench_child *c, pid_t broker)
 {
     return (struct costs){.relay = bench_cpu_seconds(c->pid),
-                          .postgres = session_cpu(b),
+                          .postgres = bench_session_cpu(b, "sluice relay%"),
                           .broker = broker > 0 ? bench_cpu_seconds(broker) : -1};
 }
 

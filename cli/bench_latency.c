@@ -14,6 +14,7 @@
 #define SETTLE_MS 1000
 #define LAST_TIMEOUT_MS 30000
 #define RUN_DIGITS 8
+#define ID_LENGTH 36
 #define INDEX_AT 24 /* of an id: 8-4-4-4-12 */
 
 struct watcher {
@@ -41,26 +42,50 @@ void bench_sleep_until(int64_t mono_us)
     }
 }
 
+int64_t bench_id_number(const struct bench_stamps *s, const char *id, size_t n)
+{
+    char text[BENCH_ID_MAX] = "";
+    char run[RUN_DIGITS + 1];
+
+    if (n != ID_LENGTH) {
+        return -1;
+    }
+    memcpy(text, id, n);
+    (void)snprintf(run, sizeof run, "%08" PRIx32, s->run);
+    if (strncmp(text, run, RUN_DIGITS) != 0) {
+        return -1;
+    }
+    int64_t i = (int64_t)strtoull(text + INDEX_AT, NULL, 16);
+    return i >= 0 && i < s->n ? i : -1;
+}
+
+void bench_stamps_init(struct bench_stamps *s, int64_t n)
+{
+    s->n = n;
+    s->run = (uint32_t)clock_random();
+    s->ready = xcalloc((size_t)n, sizeof *s->ready);
+    s->seen = xcalloc((size_t)n, sizeof *s->seen);
+}
+
+void bench_stamps_done(struct bench_stamps *s)
+{
+    free(s->ready);
+    free(s->seen);
+    s->ready = s->seen = NULL;
+}
+
 /* The record's number by its ce_id; -1 = not one of ours. */
 static int64_t number_of(const struct bench_stamps *s, const rd_kafka_message_t *msg)
 {
     rd_kafka_headers_t *headers = NULL;
     const void *value = NULL;
     size_t len = 0;
-    char id[BENCH_ID_MAX] = "";
-    char run[RUN_DIGITS + 1];
 
     if (rd_kafka_message_headers(msg, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
-        rd_kafka_header_get_last(headers, "ce_id", &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR || len != 36) {
+        rd_kafka_header_get_last(headers, "ce_id", &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return -1;
     }
-    memcpy(id, value, len);
-    (void)snprintf(run, sizeof run, "%08" PRIx32, s->run);
-    if (strncmp(id, run, RUN_DIGITS) != 0) {
-        return -1;
-    }
-    int64_t i = (int64_t)strtoull(id + INDEX_AT, NULL, 16);
-    return i >= 0 && i < s->n ? i : -1;
+    return bench_id_number(s, value, len);
 }
 
 static void stamp(const rd_kafka_message_t *msg, void *opaque)
@@ -82,14 +107,20 @@ static void *watch(void *arg)
     return NULL;
 }
 
-static enum rc wait_for_last(struct bench_stamps *s, struct err *err)
+static int64_t stride(const struct bench_stamps *s)
+{
+    return s->stride > 1 ? s->stride : 1;
+}
+
+enum rc bench_wait_for_last(struct bench_stamps *s, struct err *err)
 {
     int64_t deadline = clock_mono_ms() + LAST_TIMEOUT_MS;
-    while (atomic_load(&s->n_seen) < s->n) {
+    int64_t n = (s->n + stride(s) - 1) / stride(s);
+    while (atomic_load(&s->n_seen) < n) {
         struct err why = {0};
         if (bench_check(deadline, "", &why) != RC_OK) {
             FAIL(err, RC_RETRY, "%s: %lld of %lld records were seen", bench_interrupted() ? "interrupted" : "latency",
-                 atomic_load(&s->n_seen), (long long)s->n);
+                 atomic_load(&s->n_seen), (long long)n);
         }
         clock_sleep_ms(10);
     }
@@ -110,15 +141,16 @@ static double quantile_ms(const int64_t *sorted, int64_t n, int64_t per_mille)
 }
 
 /* A record may be seen before the writer hears of its own commit: that is no delay. */
-static void evaluate(const struct bench_stamps *s, struct bench_quantiles *out)
+void bench_evaluate(const struct bench_stamps *s, struct bench_quantiles *out)
 {
-    int64_t n = s->n - s->skip;
-    CLEANUP(freep) int64_t *us = xcalloc((size_t)n, sizeof *us);
+    int64_t n = 0;
+    int64_t step = stride(s);
+    CLEANUP(freep) int64_t *us = xcalloc((size_t)s->n, sizeof *us);
     int64_t last = s->start_us + 1;
 
-    for (int64_t i = s->skip; i < s->n; i++) {
+    for (int64_t i = (s->skip + step - 1) / step * step; i < s->n; i += step) {
         int64_t d = s->seen[i] - s->ready[i];
-        us[i - s->skip] = d > 0 ? d : 0;
+        us[n++] = d > 0 ? d : 0;
         last = s->ready[i] > last ? s->ready[i] : last;
     }
     qsort(us, (size_t)n, sizeof *us, compare);
@@ -126,7 +158,7 @@ static void evaluate(const struct bench_stamps *s, struct bench_quantiles *out)
                                     .p50_ms = quantile_ms(us, n, 500),
                                     .p99_ms = quantile_ms(us, n, 990),
                                     .max_ms = (double)us[n - 1] / 1000,
-                                    .rate = (double)s->n * 1e6 / (double)(last - s->start_us)};
+                                    .rate = (double)(s->n / step) * 1e6 / (double)(last - s->start_us)};
 }
 
 /* Writes with the watcher looking on. samples NULL: rows. */
@@ -141,7 +173,7 @@ static enum rc write_watched(struct bench *b, struct watcher *w, const struct be
     clock_sleep_ms(SETTLE_MS); /* its first fetch is on its way */
     enum rc rc = samples == NULL ? bench_write_rows(b, s, err) : bench_write_records(b, s, samples, err);
     if (rc == RC_OK) {
-        rc = wait_for_last(s, err);
+        rc = bench_wait_for_last(s, err);
     }
     atomic_store(&w->stop, true);
     (void)pthread_join(thread, NULL);
@@ -157,23 +189,20 @@ static enum rc measure(struct bench *b, const char *topic, const struct bench_sa
 {
     int64_t ends[BENCH_PARTITIONS_MAX] = {0};
     int n = 0;
-    struct bench_stamps s = {.n = b->rate * (b->seconds + 1), .skip = b->rate, .rate = b->rate};
+    struct bench_stamps s = {.skip = b->rate, .rate = b->rate};
     struct watcher w = {.stamps = &s, .rc = RC_OK};
 
     TRY(bench_ends(b, topic, ends, &n, err));
-    s.run = (uint32_t)clock_random();
-    s.ready = xcalloc((size_t)s.n, sizeof *s.ready);
-    s.seen = xcalloc((size_t)s.n, sizeof *s.seen);
+    bench_stamps_init(&s, b->rate * (b->seconds + 1));
     enum rc rc = bench_reader_open(b, topic, ends, n, &w.reader, err);
     if (rc == RC_OK) {
         rc = write_watched(b, &w, samples, err);
     }
     bench_reader_close(&w.reader);
     if (rc == RC_OK) {
-        evaluate(&s, out);
+        bench_evaluate(&s, out);
     }
-    free(s.ready);
-    free(s.seen);
+    bench_stamps_done(&s);
     return rc;
 }
 

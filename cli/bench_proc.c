@@ -145,6 +145,28 @@ pid_t bench_broker(const struct config *cfg, char *version, size_t version_size)
     return 0;
 }
 
+double bench_session_cpu(const struct bench *b, const char *pattern)
+{
+    static const char SESSIONS[] = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE $1"
+                                   " AND application_name NOT LIKE 'sluice bench%' AND datname = current_database()"
+                                   " AND inet_server_addr() IS NOT DISTINCT FROM inet_client_addr()";
+    CLEANUP(pg_clearp) PGresult *res = NULL;
+    struct err err;
+    double sum = 0;
+
+    if (pg_query(b->conn, SESSIONS, 1, &pattern, &res, &err) != RC_OK || PQntuples(res) == 0) {
+        return -1;
+    }
+    for (int i = 0; i < PQntuples(res); i++) {
+        double s = bench_cpu_seconds((pid_t)pg_int(res, i, 0, 0));
+        if (s < 0) {
+            return -1;
+        }
+        sum += s;
+    }
+    return sum;
+}
+
 static void processor_name(char *out, size_t out_size)
 {
     char line[LINE_BYTES];

@@ -30,7 +30,7 @@ struct writer {
 
 static const char INSERT_SQL[] =
     "INSERT INTO " BENCH_TABLE " (id, platform, event_type, partition_key, callback_target, payload)"
-    " VALUES ($1, '" BENCH_PLATFORM "', '" BENCH_EVENT "', $2, '" BENCH_TARGET "', $3)";
+    " VALUES ($1, '" BENCH_PLATFORM "', '" BENCH_EVENT "', $2, $3, $4)";
 
 /* {"pad": "..."} with hexadecimal noise; its text has payload bytes. */
 static void make_payload(int64_t payload, char *out)
@@ -48,14 +48,18 @@ static void make_payload(int64_t payload, char *out)
 static enum rc write_row(struct writer *w, int64_t i, char *payload, struct err *err)
 {
     char id[BENCH_ID_MAX];
-    char key[24];
+    char key[BENCH_KEY_MAX];
+    char target[BENCH_TARGET_MAX] = BENCH_TARGET;
 
     bench_id(w->stamps, i, id);
     (void)snprintf(key, sizeof key, "key-%d", (int)(i % BENCH_KEYS));
+    if (w->stamps->route != NULL) {
+        w->stamps->route(w->stamps->opaque, i, key, target);
+    }
     make_payload(w->payload, payload);
-    const char *params[] = {id, key, payload};
+    const char *params[] = {id, key, target, payload};
     bench_sleep_until(bench_due_us(w->stamps, i));
-    CLEANUP(pg_clearp) PGresult *res = PQexecPrepared(w->conn, INSERT, 3, params, NULL, NULL, 0);
+    CLEANUP(pg_clearp) PGresult *res = PQexecPrepared(w->conn, INSERT, 4, params, NULL, NULL, 0);
     w->stamps->ready[i] = clock_mono_us();
     return PQresultStatus(res) == PGRES_COMMAND_OK ? RC_OK : pg_fail(w->conn, res, err);
 }
@@ -84,7 +88,7 @@ static enum rc prepare(const struct bench *b, struct writer *w, struct err *err)
                                    .schema = config_str(b->cli->cfg, "database.schema"),
                                    .statement_timeout_ms = STATEMENT_TIMEOUT_MS};
     TRY(pg_open(config_str(b->cli->cfg, "database.url"), &opt, &w->conn, err));
-    CLEANUP(pg_clearp) PGresult *res = PQprepare(w->conn, INSERT, INSERT_SQL, 3, NULL);
+    CLEANUP(pg_clearp) PGresult *res = PQprepare(w->conn, INSERT, INSERT_SQL, 4, NULL);
     return PQresultStatus(res) == PGRES_COMMAND_OK ? RC_OK : pg_fail(w->conn, res, err);
 }
 

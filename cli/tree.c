@@ -126,7 +126,24 @@ static const struct command_flag BENCH_RELAY_FLAGS[] = {
     {"rate", "N", "Rows per second of the latency runs (default 2000)."},
 };
 
+static const struct command_flag BENCH_CALLBACK_FLAGS[] = {
+    {"events", "N", "Events of each run (default 40000)."},
+    {"payload", "N", "Bytes of each payload (default 512)."},
+    {"endpoints", "N", "Endpoints of the runs with many (default 100)."},
+    {"in-flight", "N", "Requests under way at once (default 128)."},
+    {"seconds", "N", "Length of the latency runs in seconds (default 8)."},
+    {"rate", "N", "Rows per second to healthy endpoints in the latency runs (default 500)."},
+};
+
 static const struct command BENCH_CHILDREN[] = {
+    {.name = "callback",
+     .help = "Signed callbacks, role alone and end to end, beside bare libcurl with the same receiver.",
+     .more =
+         "Fills the callback outbox and delivers to a receiver of its own on 127.0.0.1: a database and topics that\n"
+         "hold nothing else are needed (./dev bench callback), and none of the roles may run. Its rows are removed\n"
+         "at the end, the records stay.",
+     FLAGS(BENCH_CALLBACK_FLAGS),
+     .run = cmd_bench_callback},
     {.name = "relay",
      .help = "Draining an outbox, and commit to visible, beside a bare transactional producer.",
      .more = "Fills the callback outbox, so the table must be empty (or --yes); its own rows and its own topic are\n"

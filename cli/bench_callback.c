@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sluice bench callback`, step by step: limit and role for one endpoint and for many, sink, all together, report. */
+#include "bench_callback.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "commands.h"
+#include "crypto/base64.h"
+
+#define STALL_MS 20000
+#define STATEMENT_TIMEOUT_MS 60000
+#define SECRET_BYTES 32
+#define PREFIX "AI_CS_PLATFORM_SLUICE_BENCH_CALLBACK_" /* of BENCH_PLATFORM */
+
+enum rc bench_callback_moving(struct stall *s, int64_t n, const char *what, struct err *err)
+{
+    if (n > s->best) {
+        *s = (struct stall){.best = n, .moved_ms = clock_mono_ms()};
+    }
+    return bench_check(s->moved_ms + STALL_MS, what, err);
+}
+
+/* ---------------------------------------------------------------------------------------------------- the roles */
+
+/* A platform may have three quarters of its places at one endpoint (callback/admission.c): for a single one it gets so
+ * many more. */
+enum rc bench_callback_start(struct callback_bench *b, int endpoints, struct err *err)
+{
+    char batch[24];
+    const struct bench_setting settings[] = {{PREFIX "SECRET", b->secret},
+                                             {PREFIX "BATCH_SIZE", batch},
+                                             {"SLUICE_CALLBACK_ALLOW_HTTP", "true"},
+                                             {"SLUICE_CALLBACK_ALLOW_NETS", "127.0.0.0/8"}};
+
+    (void)snprintf(batch, sizeof batch, "%" PRId64, endpoints == 1 ? (b->in_flight * 4 + 2) / 3 : b->in_flight);
+    return bench_role_start(&b->base, "callback", settings, ARRAY_SIZE(settings), &b->callback, err);
+}
+
+void bench_callback_stop_one(struct bench_child *c, int64_t *peak_kib)
+{
+    int64_t peak = c->pid == 0 ? -1 : bench_peak_kib(c->pid);
+
+    *peak_kib = peak > *peak_kib ? peak : *peak_kib;
+    bench_child_stop(c);
+}
+
+void bench_callback_stop(struct callback_bench *b)
+{
+    bench_callback_stop_one(&b->relay, &b->relay_peak_kib);
+    bench_callback_stop_one(&b->callback, &b->callback_peak_kib);
+    bench_callback_stop_one(&b->sink, &b->sink_peak_kib);
+}
+
+static double cpu_of(const struct bench_child *c)
+{
+    return c->pid == 0 ? -1 : bench_cpu_seconds(c->pid);
+}
+
+struct callback_cost bench_callback_costs(const struct callback_bench *b)
+{
+    char version[sizeof b->base.machine.kafka];
+    pid_t broker = bench_broker(b->base.cli->cfg, version, sizeof version);
+
+    return (struct callback_cost){.relay = cpu_of(&b->relay),
+                                  .callback = cpu_of(&b->callback),
+                                  .sink = cpu_of(&b->sink),
+                                  .postgres = bench_session_cpu(&b->base, "sluice %"),
+                                  .broker = broker > 0 ? bench_cpu_seconds(broker) : -1};
+}
+
+static double per_thousand(double before, double after, int64_t n)
+{
+    return before < 0 || after < 0 ? -1 : (after - before) * 1000 / (double)n;
+}
+
+struct callback_cost bench_callback_cost_of(const struct callback_cost *before, const struct callback_cost *after,
+                                            int64_t n)
+{
+    return (struct callback_cost){.relay = per_thousand(before->relay, after->relay, n),
+                                  .callback = per_thousand(before->callback, after->callback, n),
+                                  .sink = per_thousand(before->sink, after->sink, n),
+                                  .postgres = per_thousand(before->postgres, after->postgres, n),
+                                  .broker = per_thousand(before->broker, after->broker, n)};
+}
+
+/* ---------------------------------------------------------------------------------------------------- the run */
+
+static enum rc read_flags(struct callback_bench *b, struct err *err)
+{
+    TRY(cli_flag_int(b->base.cli, "events", 1000, 1000000, &b->base.rows, err));
+    TRY(cli_flag_int(b->base.cli, "payload", 64, PARTNER_PAYLOAD_MAX, &b->base.payload, err));
+    TRY(cli_flag_int(b->base.cli, "endpoints", 2, PARTNER_ENDPOINTS_MAX, &b->endpoints, err));
+    TRY(cli_flag_int(b->base.cli, "in-flight", 1, 1000, &b->in_flight, err));
+    TRY(cli_flag_int(b->base.cli, "seconds", 1, 3600, &b->base.seconds, err));
+    TRY(cli_flag_int(b->base.cli, "rate", 1, 10000, &b->base.rate, err));
+    b->one.endpoints = 1;
+    b->many.endpoints = (int)b->endpoints;
+    return RC_OK;
+}
+
+static char *make_secret(void)
+{
+    uint64_t bytes[SECRET_BYTES / 8];
+    char text[BASE64_LENGTH(SECRET_BYTES) + 1];
+
+    for (size_t i = 0; i < ARRAY_SIZE(bytes); i++) {
+        bytes[i] = clock_random();
+    }
+    base64_encode(bytes, sizeof bytes, text);
+    return xasprintf("whsec_%s", text);
+}
+
+/* Two descriptors a connection: ours is both ends of the bare client's. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static enum rc prepare(struct callback_bench *b, struct err *err)
+{
+    const struct pg_options opt = {.app = "sluice bench",
+                                   .schema = config_str(b->base.cli->cfg, "database.schema"),
+                                   .statement_timeout_ms = STATEMENT_TIMEOUT_MS};
+
+    raise_descriptors();
+    b->secret = make_secret();
+    TRY(webhook_keys_parse(b->secret, &b->keys, err));
+    TRY(pg_open(config_str(b->base.cli->cfg, "database.url"), &opt, &b->base.conn, err));
+    TRY(bench_refuse(&b->base, err));
+    TRY(bench_callback_refuse(b, err));
+    bench_machine_look(&b->base);
+    return partner_start((int)b->endpoints, b->keys, &b->partner, err);
+}
+
+static enum rc measure_steps(struct callback_bench *b, struct err *err)
+{
+    struct callback_pass *const passes[] = {&b->one, &b->many};
+
+    for (size_t i = 0; i < ARRAY_SIZE(passes); i++) {
+        TRY(bench_callback_limit(b, passes[i], err));
+        TRY(bench_callback_drain(b, passes[i], err));
+    }
+    TRY(bench_callback_sink(b, err));
+    return bench_callback_road(b, err);
+}
+
+/* What was made is removed, also after a failure: rows and their attempts. The records stay. */
+static enum rc measure(struct callback_bench *b, struct err *err)
+{
+    struct err clean_err = {0};
+    enum rc rc = measure_steps(b, err);
+
+    bench_callback_stop(b);
+    struct partner_counts got = partner_look(b->partner);
+    b->twice = got.twice;
+    b->forged = got.forged;
+    b->partner = partner_stop(b->partner);
+    bench_progress(&b->base, "", 0, 0);
+    if (bench_callback_clean(b, &clean_err) != RC_OK) {
+        cli_note(b->base.cli, "bench: not everything could be removed: %s", clean_err.text);
+    }
+    return rc;
+}
+
+int cmd_bench_callback(const struct cli *cli)
+{
+    struct callback_bench b = {
+        .base = {.cli = cli, .rows = 40000, .payload = 512, .seconds = 8, .rate = 500},
+        .endpoints = 100,
+        .in_flight = 128,
+    };
+    struct err err = {0};
+
+    if (read_flags(&b, &err) != RC_OK) {
+        return cli_usage(cli, "%s", err.text);
+    }
+    if (cli_require(cli, "database.url") != EXIT_DONE || cli_require(cli, "kafka.brokers") != EXIT_DONE) {
+        return EXIT_CONFIG;
+    }
+    bench_catch_signals();
+    enum rc rc = prepare(&b, &err);
+    if (rc == RC_OK) {
+        rc = measure(&b, &err);
+    }
+    int code = rc == RC_OK ? bench_callback_report(&b) : cli_fail("bench", &err);
+    pg_close(b.base.conn);
+    b.keys = webhook_keys_free(b.keys);
+    free(b.secret);
+    return rc != RC_OK && bench_interrupted() ? EXIT_INTERRUPTED : code;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How fast the callback role works off a topic that was filled before, with nothing else running; and then the sink. */
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "bench_callback.h"
+
+#define POLL_MS 10
+#define HELD "sluice_delivery_records_held{role=\"callback\"}"
+
+/* The relay's own records: it runs until all rows are published, and ends. */
+static enum rc publish(struct callback_bench *b, int64_t n, struct err *err)
+{
+    struct stall stall = {.best = -1};
+    struct bench_metrics m = {.published = 0};
+
+    TRY(bench_child_start(&b->base, &b->relay, err));
+    while ((int64_t)m.published < n) {
+        TRY(bench_child_metrics(&b->relay, &m, err));
+        TRY(bench_callback_moving(&stall, (int64_t)m.published, "filling the topic", err));
+        bench_progress(&b->base, "filling the topic", (int64_t)m.published, n);
+        clock_sleep_ms(POLL_MS);
+    }
+    bench_callback_stop_one(&b->relay, &b->relay_peak_kib);
+    return RC_OK;
+}
+
+/* All were received, and what became of them is committed. */
+static enum rc wait_for_commits(struct callback_bench *b, const struct bench_stamps *s, struct err *err)
+{
+    struct stall stall = {.best = -1};
+    double held = 1;
+
+    for (int64_t n = 0; n < s->n || held > 0;) {
+        n = atomic_load(&s->n_seen);
+        TRY(bench_child_alive(&b->callback, err));
+        if (n == s->n) {
+            TRY(bench_child_metric(&b->callback, HELD, &held, err));
+        }
+        TRY(bench_callback_moving(&stall, n, "delivering", err));
+        bench_progress(&b->base, "delivering", n, s->n);
+        clock_sleep_ms(POLL_MS);
+    }
+    return RC_OK;
+}
+
+/* From the first request on: joining the group takes as long as it takes. */
+static enum rc deliver(struct callback_bench *b, const struct bench_stamps *s, struct callback_pass *p, struct err *err)
+{
+    partner_expect(b->partner, (struct bench_stamps *)(uintptr_t)s);
+    TRY(bench_callback_start(b, p->endpoints, err));
+    struct callback_cost before = bench_callback_costs(b);
+    double partner_s = partner_look(b->partner).cpu_s;
+    TRY(wait_for_commits(b, s, err));
+    struct callback_cost after = bench_callback_costs(b);
+    struct partner_counts got = partner_look(b->partner);
+    double seconds = (double)(clock_mono_us() - got.first_us + 1) / 1e6;
+    p->role_n = s->n;
+    p->role_per_s = (double)s->n / seconds;
+    p->role_busy = (got.cpu_s - partner_s) / seconds;
+    p->cost = bench_callback_cost_of(&before, &after, s->n);
+    bench_callback_stop_one(&b->callback, &b->callback_peak_kib);
+    return RC_OK;
+}
+
+enum rc bench_callback_drain(struct callback_bench *b, struct callback_pass *p, struct err *err)
+{
+    struct bench_stamps s = {.rate = 1};
+
+    bench_stamps_init(&s, b->base.rows);
+    enum rc rc = bench_callback_fill(b, &s, p->endpoints, err);
+    rc = rc == RC_OK ? publish(b, s.n, err) : rc;
+    rc = rc == RC_OK ? deliver(b, &s, p, err) : rc;
+    bench_callback_stop(b); /* before its stamps go */
+    partner_expect(b->partner, NULL);
+    bench_stamps_done(&s);
+    return rc;
+}
+
+enum rc bench_callback_sink(struct callback_bench *b, struct err *err)
+{
+    int64_t wanted = b->one.role_n + b->many.role_n;
+    struct stall stall = {.best = -1};
+    int64_t began_us = 0;
+    int64_t n = 0;
+    int64_t first = 0;
+
+    TRY(bench_role_start(&b->base, "sink", NULL, 0, &b->sink, err));
+    while (n < wanted) {
+        TRY(bench_child_alive(&b->sink, err));
+        TRY(bench_callback_delivered(b, &n, err));
+        if (began_us == 0 && n > 0) {
+            began_us = clock_mono_us();
+            first = n;
+        }
+        TRY(bench_callback_moving(&stall, n, "recording outcomes", err));
+        bench_progress(&b->base, "recording outcomes", n, wanted);
+        clock_sleep_ms(10 * POLL_MS);
+    }
+    b->sink_per_s = (double)(n - first) * 1e6 / (double)(clock_mono_us() - began_us + 1);
+    bench_callback_stop_one(&b->sink, &b->sink_peak_kib);
+    return bench_callback_clean(b, err);
+}
