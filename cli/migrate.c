@@ -26,6 +26,7 @@ static const char ROLE_SQL[] =
     "    @SCHEMA@.sluice_relay_positions, @SCHEMA@.cs_platform_event_delivery_attempts,\n"
     "    @SCHEMA@.cs_platform_event_dead_letters TO sluice_run;\n"
     "GRANT INSERT ON @SCHEMA@.sluice_delivery_partitions TO sluice_run;\n"
+    "GRANT INSERT, UPDATE, DELETE ON @SCHEMA@.dead_letter_outbox TO sluice_run;\n"
     "GRANT SELECT ON SEQUENCE @SCHEMA@.sluice_queue_seq TO sluice_run;\n"
     "-- A role for the business that writes events:\n"
     "--   GRANT INSERT ON @SCHEMA@.cs_platform_event_outbox, @SCHEMA@.payment_outbox TO your_app;\n";

@@ -82,6 +82,8 @@ static void make_metrics(struct lane *l)
     l->m.dead = metric_counter("sluice_relay_dead_letters_total",
                                "Rows that could not be published and went to the dead-letter topic.", LABEL);
     l->m.swept = metric_counter("sluice_relay_requeued_total", "Rows the due sweep put back on the road.", LABEL);
+    l->m.pruned =
+        metric_counter("sluice_relay_pruned_total", "Rows of records deleted long after they were published.", LABEL);
     l->m.commits = metric_counter("sluice_relay_txn_commits_total", "Kafka transactions committed.", LABEL);
     l->m.aborts = metric_counter("sluice_relay_txn_aborts_total", "Kafka transactions aborted and built again.", LABEL);
     l->m.takeovers = metric_counter("sluice_relay_takeovers_total", "Times this process took the source over.", LABEL);

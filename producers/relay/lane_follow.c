@@ -12,6 +12,7 @@
 #include "relay/wal.h"
 
 #define COPY_INTERVAL_MS 1000
+#define PRUNE_INTERVAL_MS 60000
 #define SWEEP_PAUSE_MS 5000 /* after a failed one */
 #define READ_SLICE_MS 2     /* of waiting for a commit, between looks for rows that were read ahead */
 #define ABORTS_MAX 1000     /* of one batch, without a row becoming a dead letter */
@@ -319,6 +320,32 @@ static enum rc sweep(struct lane *l, struct err *err)
     return RC_OK;
 }
 
+/* Housekeeping: whatever stands in its way is said and tried again, and holds up nothing. */
+static enum rc prune(struct lane *l, struct err *err)
+{
+    int64_t days = config_int(l->cfg, "relay.dead.letters.keep.days");
+    int64_t rows_max = config_int(l->cfg, "relay.sweep.rows.max");
+    int64_t now = clock_mono_ms();
+    int64_t rows = 0;
+
+    if (days == 0 || l->prune.sql == NULL || now < l->prune_at_ms) {
+        return RC_OK;
+    }
+    enum rc rc = prune_run(&l->prune, l->conn, l->pos.s1, days, rows_max, &rows, err);
+    l->prune_at_ms =
+        now + (rows >= rows_max ? config_int(l->cfg, "relay.sweep.interval.ms") : (int64_t)PRUNE_INTERVAL_MS);
+    if (rc != RC_OK && PQstatus(l->conn) == CONNECTION_OK) {
+        log_warn("relay", "pruning failed", KV_S("source", l->src->name), KV_ERR(err));
+        return RC_OK;
+    }
+    TRY(rc);
+    if (rows > 0) {
+        log_info("relay", "old rows deleted", KV_S("source", l->src->name), KV_I("rows", rows));
+        metric_add(l->m.pruned, (double)rows);
+    }
+    return RC_OK;
+}
+
 /* An idle lane asks nothing of Kafka, so it has to look whether anybody is there. */
 static void watch_kafka(struct lane *l)
 {
@@ -345,6 +372,7 @@ enum rc lane_follow(struct lane *l, struct err *err)
         TRY(sweep(l, err));
         TRY(look(l, &busy, err));
         TRY(copy_position(l, err));
+        TRY(prune(l, err));
         watch_kafka(l);
         wait_ms = busy ? min_ms : wait_ms + 1 > max_ms ? max_ms : wait_ms + 1;
         role_wait_ms(l->ctx, wait_ms);

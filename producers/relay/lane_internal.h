@@ -10,11 +10,12 @@
 #include "relay/batch.h"
 #include "relay/lane.h"
 #include "relay/position.h"
+#include "relay/prune.h"
 #include "relay/sweep.h"
 #include "relay/window.h"
 
 struct lane_metrics {
-    struct metric *published, *dead, *swept, *commits, *aborts, *takeovers, *owner, *position_seq;
+    struct metric *published, *dead, *swept, *pruned, *commits, *aborts, *takeovers, *owner, *position_seq;
     struct metric *commit_seconds, *delay_seconds, *batch_rows;
 };
 
@@ -37,12 +38,14 @@ struct lane {
     struct window_scan scan;
     struct window_sql sql;
     struct sweep sweep;
+    struct prune prune;
     struct position pos;
     int32_t position_partition;
 
     int64_t heartbeat_ms; /* last statement on the session */
     int64_t swept_ms;
-    int64_t copied_ms; /* last copy of the position to PostgreSQL */
+    int64_t prune_at_ms; /* not before */
+    int64_t copied_ms;   /* last copy of the position to PostgreSQL */
     bool copy_due;
     bool following;       /* past the take-over: a transaction may be open and worth waiting for */
     int64_t stop_seen_ms; /* when stopping was first noticed, 0 = not yet */

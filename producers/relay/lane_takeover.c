@@ -165,7 +165,7 @@ static enum rc make_tools(struct lane *l, struct err *err)
     if (l->src->queue == QUEUE_STATUS) {
         TRY(sweep_init(&l->sweep, l->src, l->conn, err));
     }
-    return RC_OK;
+    return prune_init(&l->prune, l->src, l->conn, err);
 }
 
 enum rc lane_take_over(struct lane *l, struct err *err)
@@ -195,11 +195,13 @@ void lane_release(struct lane *l)
     l->scan = (struct window_scan){.running = false}; /* ends with the session */
     window_sql_done(&l->sql);
     sweep_done(&l->sweep);
+    prune_done(&l->prune);
     position_done(&l->pos);
     pg_closep(&l->conn);
     l->copy_due = false;
     l->following = false;
     l->publish_ms = 0;
+    l->prune_at_ms = 0;
     l->late = false;
     l->away = false;
 }
