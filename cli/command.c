@@ -36,6 +36,32 @@ const char *cli_flag(const struct cli *cli, const char *name)
     abort();
 }
 
+static enum rc split_values(const char *name, const char *text, char **out, size_t max, size_t *n, struct err *err)
+{
+    for (;;) {
+        size_t length = strcspn(text, ",");
+        if (length == 0 || *n == max) {
+            FAIL(err, RC_REJECT, "--%s: %s", name, length == 0 ? "an empty value" : "too many values");
+        }
+        out[(*n)++] = xstrndup(text, length);
+        if (text[length] == '\0') {
+            return RC_OK;
+        }
+        text += length + 1;
+    }
+}
+
+enum rc cli_flag_each(const struct cli *cli, const char *name, char **out, size_t max, size_t *out_n, struct err *err)
+{
+    *out_n = 0;
+    for (size_t i = 0; i < cli->n_given; i++) {
+        if (strcmp(cli->given[i].name, name) == 0) {
+            TRY(split_values(name, cli->given[i].value, out, max, out_n, err));
+        }
+    }
+    return RC_OK;
+}
+
 enum rc cli_flag_int(const struct cli *cli, const char *name, int64_t min, int64_t max, int64_t *out_value,
                      struct err *err)
 {

@@ -45,6 +45,12 @@ struct command {
     void (*help_more)(const struct cli *cli, struct buf *out); /* what --help adds from other tables, or NULL */
 };
 
+/* A flag with a value, as it was given. */
+struct given_flag {
+    const char *name;
+    const char *value;
+};
+
 /* What a command gets. Everything belongs to main and lives until the command returns. */
 struct cli {
     const struct config *cfg; /* loaded and checked: file, environment, flags */
@@ -57,10 +63,19 @@ struct cli {
     bool quiet;
     const char *path;                       /* "sluice topics apply" */
     const char *flag_values[CLI_FLAGS_MAX]; /* by position in command->flags; use cli_flag() */
+    const struct given_flag *given;         /* every flag of the command's row, in order; use cli_flag_each() */
+    size_t n_given;
 };
 
 /* The flag's value ("" for a switch), or NULL when it was not given. The name must be in the command's row. */
 const char *cli_flag(const struct cli *cli, const char *name);
+/*
+ * For a flag that may be given several times, each with one value or several separated by commas: appends the values
+ * to out, at most max, and counts them. The texts are heap memory of the caller, also after REJECT: an empty value, or
+ * too many.
+ */
+enum rc cli_flag_each(const struct cli *cli, const char *name, char **out, size_t max, size_t *out_n,
+                      struct err *err) MUST_USE;
 /*
  * Plain decimal; *out_value is left alone when the flag was not given. REJECT: not a whole number in min..max; the
  * command then returns cli_usage(cli, "%s", err.text).

@@ -29,6 +29,18 @@ int cmd_relay_position_set(const struct cli *cli);  /* relay.c; SOURCE, --to */
 
 int cmd_status(const struct cli *cli); /* status.c; --watch, --stuck-after */
 
+/* [TOPIC|all], filters */
+int cmd_dlq_ls(const struct cli *cli);     /* dlq.c; --all, --limit */
+int cmd_dlq_groups(const struct cli *cli); /* dlq.c; --all */
+int cmd_dlq_show(const struct cli *cli);   /* dlq_show.c; PLACE|ID */
+int cmd_dlq_redrive(
+    const struct cli *cli); /* dlq_redrive.c; --rate, --limit, --everything, --force, --wait, --operator */
+
+int cmd_outbox_ls(const struct cli *cli);   /* outbox.c; --status, --platform, --older, --limit */
+int cmd_outbox_show(const struct cli *cli); /* outbox.c; ID */
+int cmd_outbox_replay(
+    const struct cli *cli); /* outbox_replay.c; --id, --stuck, --older, --platform, --limit, --operator */
+
 int cmd_tail(const struct cli *cli);   /* tail.c; TOPIC, --from, --until, --partition, --count, --key, --follow */
 int cmd_encode(const struct cli *cli); /* codec.c; SCHEMA, JSON lines on stdin */
 int cmd_decode(const struct cli *cli); /* codec.c; framed values on stdin */

@@ -94,6 +94,9 @@ static bool parse_own(struct command_line *line, const struct flag *flag, struct
             const char *value = take_value(flag, c);
             *out_code = value == NULL ? cli_usage(&line->cli, "--%s needs %s", row->name, row->value) : EXIT_DONE;
             line->cli.flag_values[i] = value;
+            if (value != NULL) {
+                line->given[line->cli.n_given++] = (struct given_flag){.name = row->name, .value = value};
+            }
         }
         return true;
     }
@@ -235,6 +238,8 @@ int command_line_parse(const struct command *root, int argc, char **argv, struct
     *out_line = (struct command_line){.cli = {.cfg = cfg, .command = root}};
     out_line->arguments = xcalloc((size_t)argc + 1, sizeof *out_line->arguments);
     out_line->cli.argv = out_line->arguments;
+    out_line->given = xcalloc((size_t)argc + 1, sizeof *out_line->given);
+    out_line->cli.given = out_line->given;
     out_line->cli.path = out_line->path;
     (void)snprintf(out_line->path, sizeof out_line->path, "%s", root->name);
     struct cursor c = {.argv = argv, .argc = argc, .at = 1};
@@ -265,5 +270,6 @@ int command_line_parse(const struct command *root, int argc, char **argv, struct
 void command_line_done(struct command_line *line)
 {
     free(line->arguments);
+    free(line->given);
     *line = (struct command_line){0};
 }

@@ -8,9 +8,10 @@
 #define PATH_TEXT_MAX 128
 
 struct command_line {
-    struct cli cli;          /* cfg is set by the caller */
-    const char **arguments;  /* what cli.argv points to */
-    const char *config_path; /* --config, or NULL */
+    struct cli cli;           /* cfg is set by the caller */
+    const char **arguments;   /* what cli.argv points to */
+    struct given_flag *given; /* what cli.given points to */
+    const char *config_path;  /* --config, or NULL */
     bool help;
     char path[PATH_TEXT_MAX]; /* "sluice topics apply" */
 };

@@ -4,62 +4,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #define TIMEOUT_MS_DEFAULT 10000
 #define TIMEOUT_MS_MAX 600000
-#define MINUTES_PER_HOUR 60
-
-/* Reads "01:00" of +01:00. */
-static bool zone_minutes(const char *text, int *out)
-{
-    int64_t hours = 0;
-    int64_t minutes = 0;
-    char hour[3] = "";
-    if (strlen(text) != 5 || text[2] != ':') {
-        return false;
-    }
-    memcpy(hour, text, 2);
-    if (!option_parse_int(hour, 0, 23, &hours) || !option_parse_int(text + 3, 0, 59, &minutes)) {
-        return false;
-    }
-    *out = (int)(hours * MINUTES_PER_HOUR + minutes);
-    return true;
-}
-
-/* Reads the digits of a fraction of a second; returns what is behind them. */
-static const char *fraction_ms(const char *text, int64_t *out_ms)
-{
-    int64_t unit = 100;
-    for (; *text >= '0' && *text <= '9'; text++) {
-        *out_ms += (*text - '0') * unit;
-        unit /= 10;
-    }
-    return text;
-}
-
-bool tail_time_parse(const char *text, int64_t *out_ms)
-{
-    struct tm tm = {0};
-    int64_t ms = 0;
-    int minutes = 0;
-    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-    if (rest == NULL) {
-        return false;
-    }
-    if (*rest == '.') {
-        rest = fraction_ms(rest + 1, &ms);
-    }
-    bool zulu = strcmp(rest, "Z") == 0;
-    if (!zulu && ((*rest != '+' && *rest != '-') || !zone_minutes(rest + 1, &minutes))) {
-        return false;
-    }
-    int64_t seconds = (int64_t)timegm(&tm) - (*rest == '-' ? -minutes : minutes) * 60LL;
-    *out_ms = seconds * 1000 + ms;
-    return seconds >= 0;
-}
 
 static enum rc parse_from(const char *text, struct tail_query *q, struct err *err)
 {
@@ -69,8 +19,9 @@ static enum rc parse_from(const char *text, struct tail_query *q, struct err *er
         q->from_kind = FROM_END;
     } else if (text[0] == '-' && option_parse_int(text + 1, 1, INT64_MAX, &q->from)) {
         q->from_kind = FROM_LAST;
-    } else if (text[0] == '@' && tail_time_parse(text + 1, &q->from)) {
+    } else if (text[0] == '@' && clock_rfc3339_parse(text + 1, &q->from)) {
         q->from_kind = FROM_TIME;
+        q->from /= 1000;
     } else if (text[0] != '-' && option_parse_int(text, 0, INT64_MAX, &q->from)) {
         q->from_kind = FROM_OFFSET;
     } else {

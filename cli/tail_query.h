@@ -40,7 +40,4 @@ struct tail_query {
 enum rc tail_query_parse(const struct cli *cli, struct tail_query *q, struct err *err) MUST_USE;
 void tail_query_done(struct tail_query *q);
 
-/* RFC 3339 with Z or an offset, e.g. 2026-11-22T20:37:20.5+01:00 -> milliseconds since 1970. False: it is none. */
-bool tail_time_parse(const char *text, int64_t *out_ms);
-
 #endif

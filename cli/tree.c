@@ -72,6 +72,107 @@ static const struct command_flag DECODE_FLAGS[] = {
     {"max-bytes", "N", "Refuse values longer than this (default 67108864)."},
 };
 
+/* Which dead letters are meant. */
+#define DLQ_FILTERS                                                                             \
+    {"topic", "TOPIC", "Only of records of this topic, e.g. callback.events."},                 \
+        {"class", "CLASS", "Only with this class of reason, e.g. timeout."},                    \
+        {"platform", "PLATFORM", "Only events of this platform."},                              \
+        {"id", "ID", "Only this event or dead letter; several times, or separated by commas."}, \
+        {"since", "WHEN", "Only what died at or after: RFC 3339, or 30m, 12h, 7d before now."}, \
+    {                                                                                           \
+        "until", "WHEN", "Only what died before."                                               \
+    }
+static const struct command_flag DLQ_LS_FLAGS[] = {
+    DLQ_FILTERS,
+    {"all", NULL, "Also those that are not open."},
+    {"limit", "N", "At most so many (default 1000)."},
+};
+static const struct command_flag DLQ_GROUPS_FLAGS[] = {
+    DLQ_FILTERS,
+    {"all", NULL, "Also those that are not open."},
+};
+static const struct command_flag DLQ_REDRIVE_FLAGS[] = {
+    DLQ_FILTERS,
+    {"everything", NULL, "All open dead letters, without a filter."},
+    {"limit", "N", "At most so many."},
+    {"rate", "N[/s]", "At most so many a second (default 200)."},
+    {"wait", "SECONDS", "How long to wait for dead letters that are not settled (default 15)."},
+    {"force", NULL, "Also those that have died three times or more."},
+    {"operator", "NAME", "Who does it, for the log (default user@host)."},
+};
+static const struct command DLQ_CHILDREN[] = {
+    {.name = "ls",
+     .args = "[TOPIC|all]",
+     .help = "Open dead letters, a line each.",
+     .more =
+         "States: open (its row is dead), no-row (a record without a row that has a status), not-settled (the sink\n"
+         "has not recorded it yet), requeued (its row has been put back since), closed (somebody has set its row\n"
+         "to delivered), row-gone. Open are the first two; --all shows the others too.",
+     FLAGS(DLQ_LS_FLAGS),
+     .args_max = 1,
+     .run = cmd_dlq_ls},
+    {.name = "groups",
+     .args = "[TOPIC|all]",
+     .help = "Open dead letters counted by topic, class and platform.",
+     FLAGS(DLQ_GROUPS_FLAGS),
+     .args_max = 1,
+     .run = cmd_dlq_groups},
+    {.name = "show",
+     .args = "[TOPIC:]PARTITION:OFFSET|ID",
+     .help = "Everything about a dead letter: headers, reason, value, the row behind it and its attempts.",
+     .more = "Prints the payload. An id that has died several times shows each; exit code 4 when there is none.",
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_dlq_show},
+    {.name = "redrive",
+     .args = "[TOPIC|all]",
+     .help = "Send open dead letters again: the rows behind them go back on the road, with their whole retry budget.",
+     .more = "A row is put back only while it has the queue_seq of its dead letter and is dead, so that repeating the\n"
+             "command, running it twice at a time, killing it and repairs in SQL do no harm. Needs a filter or\n"
+             "--everything; --dry-run counts and shows samples; without a terminal it needs --yes. Exit code 75 when\n"
+             "some are not settled, 3 when some have no row behind them or have died too often, 4 for an unknown --id.",
+     FLAGS(DLQ_REDRIVE_FLAGS),
+     .args_max = 1,
+     .run = cmd_dlq_redrive},
+};
+
+static const struct command_flag OUTBOX_LS_FLAGS[] = {
+    {"status", "STATUS", "pending, retrying, delivered, dead_letter or all (default all but delivered)."},
+    {"platform", "PLATFORM", "Only events of this platform."},
+    {"older", "DURATION", "Only rows created longer ago: 30m, 12h, 7d."},
+    {"limit", "N", "At most so many (default 100)."},
+};
+static const struct command_flag OUTBOX_REPLAY_FLAGS[] = {
+    {"id", "ID", "This row; several times, or separated by commas."},
+    {"stuck", NULL, "Rows that are published and have had no outcome for long."},
+    {"older", "DURATION", "With --stuck: for so long (default 1h)."},
+    {"platform", "PLATFORM", "With --stuck: only events of this platform."},
+    {"limit", "N", "With --stuck: at most so many (default 10000)."},
+    {"operator", "NAME", "Who does it, for the log (default user@host)."},
+};
+static const struct command OUTBOX_CHILDREN[] = {
+    {.name = "ls",
+     .help = "Rows of the callback outbox by state, the oldest first; no payloads.",
+     .more = "There is no index over the status, on purpose: on a large table this reads all of it.",
+     FLAGS(OUTBOX_LS_FLAGS),
+     .run = cmd_outbox_ls},
+    {.name = "show",
+     .args = "ID",
+     .help = "A row with its payload, its attempts, its dead letter, and where it stands.",
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_outbox_show},
+    {.name = "replay",
+     .help = "Put rows back on the road.",
+     .more = "delivered, dead_letter  published again, with the whole retry budget; its dead letter goes\n"
+             "retrying, waiting       due now, in the same round\n"
+             "pending, on the road    left as it is, unless --stuck finds it\n\n"
+             "A row moves only while it is as it was seen. --stuck sends rows again whose outcome is only late, too:\n"
+             "look at `sluice status` first. Exit code 4 when there is no such row.",
+     FLAGS(OUTBOX_REPLAY_FLAGS),
+     .run = cmd_outbox_replay},
+};
+
 static const struct command_flag SIGN_WEBHOOK_FLAGS[] = {
     {"secret-file", "FILE", "Keys (whsec_..., whsk_...), one or several; needed."},
     {"id", "ID", "The webhook-id; needed."},
@@ -185,6 +286,10 @@ static const struct command COMMANDS[] = {
      .args_min = 1,
      .args_max = 1,
      .run = cmd_health},
+    {.name = "outbox",
+     .help = "Rows of the callback outbox: look at them, send them again.",
+     CHILDREN(OUTBOX_CHILDREN)},
+    {.name = "dlq", .help = "Dead letters of every topic: look into them, send them again.", CHILDREN(DLQ_CHILDREN)},
     {.name = "tail",
      .args = "TOPIC",
      .help = "Records of a topic as JSON lines.",

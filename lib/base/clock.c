@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -46,6 +47,55 @@ void clock_rfc3339(int64_t utc_us, char out[CLOCK_RFC3339_MAX])
     (void)gmtime_r(&seconds, &tm); /* an int64 of microseconds stays within the years that struct tm holds */
     size_t n = strftime(out, CLOCK_RFC3339_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
     (void)snprintf(out + n, CLOCK_RFC3339_MAX - n, ".%06uZ", (unsigned)micros % 1000000U);
+}
+
+/* Two digits in 0..max. */
+static bool two_digits(const char *text, int max, int *out)
+{
+    if (text[0] < '0' || text[0] > '9' || text[1] < '0' || text[1] > '9') {
+        return false;
+    }
+    *out = (text[0] - '0') * 10 + (text[1] - '0');
+    return *out <= max;
+}
+
+/* Reads "Z" or "+01:00". */
+static bool zone_seconds(const char *text, int64_t *out)
+{
+    int hours = 0;
+    int minutes = 0;
+    if (strcmp(text, "Z") == 0) {
+        *out = 0;
+        return true;
+    }
+    bool good = strlen(text) == 6 && (text[0] == '+' || text[0] == '-') && two_digits(text + 1, 23, &hours) &&
+                text[3] == ':' && two_digits(text + 4, 59, &minutes);
+    *out = (hours * 3600LL + minutes * 60LL) * (text[0] == '-' ? -1 : 1);
+    return good;
+}
+
+bool clock_rfc3339_parse(const char *text, int64_t *out_utc_us)
+{
+    struct tm tm = {0};
+    int64_t micros = 0;
+    int64_t zone = 0;
+    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+    if (rest == NULL) {
+        return false;
+    }
+    if (*rest == '.') {
+        int64_t unit = 100000;
+        for (rest++; *rest >= '0' && *rest <= '9'; rest++) {
+            micros += (*rest - '0') * unit;
+            unit /= 10;
+        }
+    }
+    if (!zone_seconds(rest, &zone)) {
+        return false;
+    }
+    int64_t seconds = (int64_t)timegm(&tm) - zone;
+    *out_utc_us = seconds * 1000000 + micros;
+    return seconds >= 0;
 }
 
 void clock_sleep_ms(int64_t ms)

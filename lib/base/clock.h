@@ -3,6 +3,7 @@
 #ifndef SLUICE_BASE_CLOCK_H
 #define SLUICE_BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,8 @@ int64_t clock_utc_ms(void);
 /* RFC 3339, e.g. 2026-11-22T20:37:20.123456Z (27 characters). out must hold CLOCK_RFC3339_MAX bytes. */
 #define CLOCK_RFC3339_MAX 32
 void clock_rfc3339(int64_t utc_us, char out[CLOCK_RFC3339_MAX]);
+/* The other way, with Z or an offset: 2026-11-22T20:37:20.5+01:00. False: it is none, or lies before 1970. */
+bool clock_rfc3339_parse(const char *text, int64_t *out_utc_us);
 
 /* Sleeps at least ms milliseconds unless a signal comes. */
 void clock_sleep_ms(int64_t ms);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/uuid.h"
+
 #define SCHEMA "callback_outcome"
 #define HAPPENED_MAX_US INT64_C(253402300799000000) /* 9999-12-31 */
 
@@ -75,28 +77,12 @@ struct outcome_reader *outcome_reader_free(struct outcome_reader *r)
     return NULL;
 }
 
-/* 8-4-4-4-12 hexadecimal digits. */
-static bool is_uuid(const char *s, size_t n)
-{
-    if (n != 36) {
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        bool hex = (s[i] >= '0' && s[i] <= '9') || (s[i] >= 'a' && s[i] <= 'f') || (s[i] >= 'A' && s[i] <= 'F');
-        if (dash ? s[i] != '-' : !hex) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static enum rc read_identity(struct outcome_reader *r, struct outcome *out, struct err *err)
 {
     size_t n = 0;
 
     out->event_id = avro_input_string(r->in, r->field[F_EVENT_ID], &n);
-    if (!is_uuid(out->event_id, n)) {
+    if (!uuid_check(out->event_id, n)) {
         FAIL(err, RC_REJECT, "field event_id: expected a UUID");
     }
     out->queue_seq = avro_input_long(r->in, r->field[F_QUEUE_SEQ], 0);

@@ -4,6 +4,8 @@
 
 #include <criterion/criterion.h>
 
+#include "base/mem.h"
+
 static void expect(int64_t us, const char *want)
 {
     char text[CLOCK_RFC3339_MAX];
@@ -62,4 +64,33 @@ Test(clock, backoff_grows_and_has_jitter)
     }
     cr_assert(differs);
     cr_assert_gt(most, 10000);
+}
+
+Test(clock, times_are_read_as_they_are_written)
+{
+    static const struct {
+        const char *text;
+        int64_t us; /* -1 = none */
+    } rows[] = {
+        {"1970-01-01T00:00:00Z", 0},
+        {"2026-11-22T20:37:20Z", 1795379840000000},
+        {"2026-11-22T20:37:20.5Z", 1795379840500000},
+        {"2026-11-22T20:37:20.123456Z", 1795379840123456},
+        {"2026-11-22T21:37:20+01:00", 1795379840000000},
+        {"2026-11-22T15:07:20-05:30", 1795379840000000},
+        {"2026-11-22T20:37:20", -1},
+        {"2026-11-22", -1},
+        {"2026-13-22T20:37:20Z", -1},
+        {"2026-11-22T20:37:20+1:00", -1},
+        {"2026-11-22T20:37:20+01:60", -1},
+        {"2026-11-22T20:37:20Zx", -1},
+        {"1969-12-31T23:59:59Z", -1},
+        {"", -1},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        int64_t us = 0;
+        bool parsed = clock_rfc3339_parse(rows[i].text, &us);
+        cr_assert_eq(parsed, rows[i].us >= 0, "%s", rows[i].text);
+        cr_assert(!parsed || us == rows[i].us, "%s = %lld", rows[i].text, (long long)us);
+    }
 }

@@ -24,6 +24,8 @@ static struct {
     bool json, yes, dry_run, quiet;
     char level[16];
     int64_t number;
+    size_t n_each;
+    char each[64]; /* values of a flag that may be given several times, each behind a ';' */
 } saw;
 
 static int cmd_look(const struct cli *cli)
@@ -45,7 +47,14 @@ static int cmd_look(const struct cli *cli)
     if (cli_flag_int(cli, "number", 1, 10, &saw.number, &err) != RC_OK) {
         return cli_usage(cli, "%s", err.text);
     }
-    return EXIT_REJECTED;
+    char *each[4] = {NULL};
+    enum rc rc = cli_flag_each(cli, "each", each, ARRAY_SIZE(each), &saw.n_each, &err);
+    for (size_t i = 0; i < ARRAY_SIZE(each) && each[i] != NULL; i++) {
+        size_t at = strlen(saw.each);
+        (void)snprintf(saw.each + at, sizeof saw.each - at, ";%s", each[i]);
+        free(each[i]);
+    }
+    return rc == RC_OK ? EXIT_REJECTED : cli_usage(cli, "%s", err.text);
 }
 
 static int cmd_other(const struct cli *cli)
@@ -55,7 +64,7 @@ static int cmd_other(const struct cli *cli)
 }
 
 static const struct command_flag LOOK_FLAGS[] = {
-    {"value", "V", "A value."}, {"on", NULL, "A switch."}, {"number", "N", "A number."}};
+    {"value", "V", "A value."}, {"on", NULL, "A switch."}, {"number", "N", "A number."}, {"each", "E", "Values."}};
 static const struct command DEEP[] = {
     {.name = "other", .help = "Other.", .run = cmd_other},
     {.name = "look",
@@ -115,6 +124,20 @@ Test(command, exit_code_and_arguments_go_through)
     cr_assert_eq(saw.number, 42);
     cr_assert_eq(run("sluice group"), EXIT_NOT_FOUND);
     cr_assert_eq(run("sluice group other"), EXIT_NOT_FOUND);
+}
+
+Test(command, a_flag_may_be_given_several_times)
+{
+    cr_assert_eq(run("sluice group look a --each x --value v --each=y,z"), EXIT_REJECTED);
+    cr_assert_eq(saw.n_each, 3);
+    cr_assert_str_eq(saw.each, ";x;y;z");
+    cr_assert_eq(run("sluice group look a"), EXIT_REJECTED);
+    cr_assert_eq(saw.n_each, 0);
+    cr_assert_eq(run("sluice group look a --each x, "), EXIT_USAGE);
+    cr_assert_eq(run("sluice group look a --each="), EXIT_USAGE);
+    cr_assert_eq(run("sluice group look a --each ,x"), EXIT_USAGE);
+    cr_assert_eq(run("sluice group look a --each 1,2,3,4"), EXIT_REJECTED);
+    cr_assert_eq(run("sluice group look a --each 1,2,3,4 --each 5"), EXIT_USAGE);
 }
 
 Test(command, flags_stand_anywhere_behind_their_command)

@@ -181,32 +181,3 @@ Test(tail, wrong_flags_are_usage_errors)
 {
     assert_tail((const char *const[WORDS_MAX]){TOPIC, "--from", "-0"}, EXIT_USAGE, "");
 }
-
-Test(tail_query, times)
-{
-    static const struct {
-        const char *text;
-        int64_t ms; /* -1 = none */
-    } rows[] = {
-        {"1970-01-01T00:00:00Z", 0},
-        {"2026-11-22T20:37:20Z", 1795379840000},
-        {"2026-11-22T20:37:20.5Z", 1795379840500},
-        {"2026-11-22T20:37:20.123456Z", 1795379840123},
-        {"2026-11-22T21:37:20+01:00", 1795379840000},
-        {"2026-11-22T15:07:20-05:30", 1795379840000},
-        {"2026-11-22T20:37:20", -1},
-        {"2026-11-22", -1},
-        {"2026-13-22T20:37:20Z", -1},
-        {"2026-11-22T20:37:20+1:00", -1},
-        {"2026-11-22T20:37:20+01:60", -1},
-        {"2026-11-22T20:37:20Zx", -1},
-        {"1969-12-31T23:59:59Z", -1},
-        {"", -1},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        int64_t ms = 0;
-        bool parsed = tail_time_parse(rows[i].text, &ms);
-        cr_assert_eq(parsed, rows[i].ms >= 0, "%s", rows[i].text);
-        cr_assert(!parsed || ms == rows[i].ms, "%s = %lld", rows[i].text, (long long)ms);
-    }
-}

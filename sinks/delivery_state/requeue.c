@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The SQL of putting rows back. */
+#include "delivery_state/requeue.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "pg/array.h"
+#include "pg/conn.h"
+
+#define COLUMN_BYTES_MAX ((size_t)1 << 20)
+
+/*
+ * Locked in one go and without waiting; the conditions are looked at again on the version that is locked. The update
+ * takes the rows in the order of their old numbers (nested loops, see requeue_session), and the trigger draws the new
+ * ones.
+ */
+static const char REQUEUE[] =
+    "WITH d AS MATERIALIZED ("
+    "  SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[]) WITH ORDINALITY AS d(id, seq, status, n)),"
+    " ready AS MATERIALIZED ("
+    "  SELECT x.id, d.n FROM d JOIN cs_platform_event_outbox x ON x.id = d.id"
+    "  WHERE x.queue_seq IS NOT DISTINCT FROM d.seq AND x.status = d.status"
+    "  ORDER BY d.seq NULLS FIRST, d.n FOR NO KEY UPDATE OF x SKIP LOCKED),"
+    " back AS ("
+    "  UPDATE cs_platform_event_outbox x SET status = 'pending', next_attempt_at = now(), updated_at = now(),"
+    "   last_error = CASE WHEN $4::bool THEN NULL ELSE x.last_error END"
+    "  FROM ready WHERE x.id = ready.id RETURNING ready.n, x.id, x.queue_seq),"
+    " buried AS (DELETE FROM cs_platform_event_dead_letters WHERE event_id IN (SELECT id FROM back))"
+    " SELECT n, queue_seq FROM back";
+
+enum rc requeue_session(PGconn *conn, struct err *err)
+{
+    return pg_exec(conn,
+                   "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off;"
+                   "SET lock_timeout = '5s'",
+                   NULL, err);
+}
+
+static enum rc run(PGconn *conn, const char *const *params, enum requeue_round round, PGresult **out_res,
+                   struct err *err)
+{
+    TRY(pg_exec(conn, "BEGIN", NULL, err));
+    if (round == REQUEUE_SAME_ROUND) {
+        TRY(pg_exec(conn, "SET LOCAL sluice.sweep = 'on'", NULL, err)); /* the trigger then keeps round_attempts */
+    }
+    TRY(pg_query(conn, REQUEUE, 4, params, out_res, err));
+    return pg_exec(conn, "COMMIT", NULL, err);
+}
+
+enum rc requeue_rows(PGconn *conn, struct requeue_row *rows, size_t n, enum requeue_round round, struct err *err)
+{
+    struct buf column[3];
+    PGresult *res CLEANUP(pg_clearp) = NULL;
+
+    assert(n <= REQUEUE_ROWS_MAX);
+    for (size_t i = 0; i < ARRAY_SIZE(column); i++) {
+        buf_init(&column[i], COLUMN_BYTES_MAX);
+        array_begin(&column[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        rows[i].new_seq = 0;
+        array_add(&column[0], rows[i].id, strlen(rows[i].id));
+        if (rows[i].queue_seq > 0) {
+            array_add_int(&column[1], rows[i].queue_seq);
+        } else {
+            array_add_null(&column[1]);
+        }
+        array_add(&column[2], rows[i].status, strlen(rows[i].status));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(column); i++) {
+        array_end(&column[i]);
+    }
+    const char *params[] = {buf_str(&column[0]), buf_str(&column[1]), buf_str(&column[2]),
+                            round == REQUEUE_NEW_ROUND ? "t" : "f"};
+    enum rc rc = run(conn, params, round, &res, err);
+    if (rc != RC_OK && PQtransactionStatus(conn) != PQTRANS_IDLE) {
+        struct err ignored;
+        rc_ignore(pg_exec(conn, "ROLLBACK", NULL, &ignored));
+    }
+    for (int k = 0; rc == RC_OK && k < PQntuples(res); k++) {
+        int64_t at = pg_int(res, k, 0, 0);
+        assert(at >= 1 && (size_t)at <= n);
+        rows[at - 1].new_seq = pg_int(res, k, 1, 0);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(column); i++) {
+        buf_done(&column[i]);
+    }
+    return rc;
+}

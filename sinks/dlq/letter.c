@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Headers and value of a dead letter, read without trusting either. */
+#include "dlq/letter.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/option.h"
+
+#define OURS "__dlq."
+#define ROW_TOPIC "callback.events" /* its records stand for rows of cs_platform_event_outbox */
+#define SCHEMA "callback_event"
+#define NUMBER_TEXT_MAX 24
+
+const char *const LETTER_STATE_NAMES[LETTER_STATES] = {
+    [LETTER_OPEN] = "open",         [LETTER_NO_ROW] = "no-row", [LETTER_UNSETTLED] = "not-settled",
+    [LETTER_REQUEUED] = "requeued", [LETTER_CLOSED] = "closed", [LETTER_GONE] = "row-gone"};
+
+/* Length of a printable character, or 0. U+0080 to U+009F are control characters as well. */
+static size_t printable(const char *s, size_t n)
+{
+    unsigned char first = (unsigned char)s[0];
+    if (first < 0x20 || first == 0x7f) {
+        return 0;
+    }
+    bool control = n > 1 && first == 0xc2 && (unsigned char)s[1] < 0xa0;
+    return control ? 0 : utf8_sequence(s, n);
+}
+
+void letter_text(const char *s, size_t n, char *out, size_t max)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < n;) {
+        size_t len = printable(s + i, n - i);
+        size_t need = len == 0 ? 1 : len;
+        if (at + need >= max) {
+            break;
+        }
+        if (len == 0) {
+            out[at] = '?';
+        } else {
+            memcpy(out + at, s + i, len);
+        }
+        at += need;
+        i += need;
+    }
+    out[at] = '\0';
+}
+
+struct source {
+    const struct producer_header *headers;
+    size_t n;
+    struct letter *out;
+};
+
+static void add_fault(struct letter *l, const char *name)
+{
+    size_t at = strlen(l->faults);
+    (void)snprintf(l->faults + at, sizeof(l->faults) - at, "%s%s", at > 0 ? ", " : "", name);
+}
+
+/* The last header of that name that has a value; NULL = none. */
+static const struct producer_header *find(const struct source *s, const char *name)
+{
+    for (size_t i = s->n; i > 0; i--) {
+        const struct producer_header *h = &s->headers[i - 1];
+        if (h->name != NULL && strcmp(h->name, name) == 0 && h->value != NULL) {
+            return h;
+        }
+    }
+    return NULL;
+}
+
+static void take_text(const struct source *s, const char *name, char *out, size_t max)
+{
+    const struct producer_header *h = find(s, name);
+    if (h == NULL) {
+        add_fault(s->out, name);
+        return;
+    }
+    letter_text(h->value, h->value_len, out, max);
+}
+
+/* A plain decimal in min..max, without anything around it; else `otherwise` stays and the fault is noted. */
+static void take_number(const struct source *s, const char *name, int64_t min, int64_t max, int64_t *out)
+{
+    const struct producer_header *h = find(s, name);
+    char text[NUMBER_TEXT_MAX] = "";
+    if (h != NULL && h->value_len > 0 && h->value_len < sizeof(text)) {
+        memcpy(text, h->value, h->value_len); /* a NUL inside ends it, and what is left must be the whole */
+    }
+    if (h == NULL || strlen(text) != h->value_len || !option_parse_int(text, min, max, out)) {
+        add_fault(s->out, name);
+    }
+}
+
+static void take_time(const struct source *s, const char *name, int64_t *out)
+{
+    const struct producer_header *h = find(s, name);
+    char text[64] = "";
+    if (h != NULL && h->value_len < sizeof(text)) {
+        memcpy(text, h->value, h->value_len);
+    }
+    if (h == NULL || strlen(text) != h->value_len || !clock_rfc3339_parse(text, out)) {
+        add_fault(s->out, name);
+    }
+}
+
+static void take_topic(const struct source *s, const char *prefix)
+{
+    struct letter *l = s->out;
+    size_t n = strlen(prefix);
+    char full[LETTER_TOPIC_MAX] = "";
+    take_text(s, OURS "errors.topic", full, sizeof(full));
+    bool ours = n > 0 && strncmp(full, prefix, n) == 0;
+    (void)snprintf(l->topic, sizeof(l->topic), "%s", ours ? full + n : full);
+}
+
+static void take_place(const struct source *s)
+{
+    int64_t partition = -1;
+    take_number(s, OURS "errors.partition", -1, INT32_MAX, &partition);
+    s->out->partition = (int32_t)partition;
+    take_number(s, OURS "errors.offset", -1, INT64_MAX, &s->out->offset);
+}
+
+/* Not a fault when it is missing. */
+static bool has(const struct source *s, const char *name)
+{
+    return find(s, name) != NULL;
+}
+
+static void take_id(const struct source *s)
+{
+    struct letter *l = s->out;
+    const char *name = has(s, OURS "errors.id") || !has(s, "ce_id") ? OURS "errors.id" : "ce_id";
+    take_text(s, name, l->id, sizeof(l->id));
+    if (has(s, "ce_type")) {
+        take_text(s, "ce_type", l->type, sizeof(l->type));
+    }
+}
+
+void letter_read(const struct producer_header *headers, size_t n, const char *prefix, int64_t time_us,
+                 struct letter *out)
+{
+    const struct source s = {.headers = headers, .n = n, .out = out};
+    *out = (struct letter){.partition = -1, .offset = -1, .delivery_count = -1, .redrive_count = -1};
+    take_topic(&s, prefix);
+    take_place(&s);
+    take_id(&s);
+    take_text(&s, OURS "errors.group", out->group, sizeof(out->group));
+    take_text(&s, OURS "errors.class", out->class, sizeof(out->class));
+    take_text(&s, OURS "errors.stage", out->stage, sizeof(out->stage));
+    take_text(&s, OURS "errors.app", out->app, sizeof(out->app));
+    take_text(&s, OURS "errors.message", out->message, sizeof(out->message));
+    take_number(&s, OURS "errors.delivery.count", 0, INT64_MAX, &out->delivery_count);
+    take_number(&s, OURS "errors.redrive.count", 0, INT64_MAX, &out->redrive_count);
+    take_time(&s, OURS "errors.first.ts", &out->first_us);
+    take_time(&s, OURS "errors.last.ts", &out->last_us);
+    out->last_us = out->last_us > 0 ? out->last_us : time_us;
+    out->first_us = out->first_us > 0 ? out->first_us : out->last_us;
+    out->truncated = has(&s, OURS "truncated");
+    if (has(&s, OURS "errors.queue.seq")) {
+        take_number(&s, OURS "errors.queue.seq", 1, INT64_MAX, &out->queue_seq);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------------- the row */
+
+enum field { F_EVENT_ID, F_QUEUE_SEQ, F_PLATFORM, FIELDS };
+static const char *const FIELD_NAMES[FIELDS] = {
+    [F_EVENT_ID] = "event_id", [F_QUEUE_SEQ] = "queue_seq", [F_PLATFORM] = "platform"};
+
+struct letter_reader {
+    const struct avro_set *set;
+    struct avro_input *in;
+    struct arena arena; /* of a JSON value */
+    int field[FIELDS];
+};
+
+enum rc letter_reader_create(const struct avro_set *set, struct letter_reader **out_reader, struct err *err)
+{
+    struct avro_input *in = NULL;
+    TRY(avro_input_create(set, SCHEMA, &in, err));
+    struct letter_reader *r = xcalloc(1, sizeof(*r));
+    r->set = set;
+    r->in = in;
+    arena_init(&r->arena, (size_t)16 << 10);
+    for (int i = 0; i < FIELDS; i++) {
+        r->field[i] = avro_input_index(in, FIELD_NAMES[i]);
+        assert(r->field[i] >= 0);
+    }
+    *out_reader = r;
+    return RC_OK;
+}
+
+struct letter_reader *letter_reader_free(struct letter_reader *r)
+{
+    if (r != NULL) {
+        avro_input_free(r->in);
+        arena_done(&r->arena);
+        free(r);
+    }
+    return NULL;
+}
+
+/* Framed Avro, or the same record as JSON (value.format). */
+static bool read_value(struct letter_reader *r, const void *value, size_t n)
+{
+    struct err err;
+    const char *text = value;
+    if (value == NULL || n == 0) {
+        return false;
+    }
+    arena_reset(&r->arena);
+    if (text[0] == '{' && avro_encode_json(r->set, SCHEMA, value, n, &r->arena, &value, &n, &err) != RC_OK) {
+        return false;
+    }
+    return avro_input_read(r->in, value, n, &err) == RC_OK;
+}
+
+void letter_find_row(struct letter_reader *r, const void *value, size_t n, struct letter *l)
+{
+    int64_t header_seq = l->queue_seq;
+    bool by_header = header_seq > 0 && uuid_check(l->id, strlen(l->id));
+    bool readable = false;
+    const char *id = NULL;
+    size_t id_n = 0;
+
+    l->queue_seq = 0;
+    if (strcmp(l->topic, ROW_TOPIC) != 0) {
+        return;
+    }
+    readable = !l->truncated && read_value(r, value, n);
+    if (readable) {
+        id = avro_input_string(r->in, r->field[F_EVENT_ID], &id_n);
+        readable = uuid_check(id, id_n) && avro_input_long(r->in, r->field[F_QUEUE_SEQ], 0) > 0;
+    }
+    /* The relay's own headers before a value that may be anything: it may be no more than a row's payload. */
+    if (by_header) {
+        readable = readable && strcmp(id, l->id) == 0;
+        memcpy(l->event_id, l->id, sizeof(l->event_id));
+        l->queue_seq = header_seq;
+    } else if (readable) {
+        memcpy(l->event_id, id, sizeof(l->event_id));
+        l->queue_seq = avro_input_long(r->in, r->field[F_QUEUE_SEQ], 0);
+    }
+    if (readable) {
+        const char *platform = avro_input_string(r->in, r->field[F_PLATFORM], &id_n);
+        letter_text(platform, id_n, l->platform, sizeof(l->platform));
+    }
+}
