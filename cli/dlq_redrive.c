@@ -151,26 +151,30 @@ static void note_rest(const struct cli *cli, const struct redrive_counts *c)
     }
 }
 
+/* How many will be sent at most. */
+static int64_t target(const struct redriving *r)
+{
+    return r->groups.total < r->opt.limit ? r->groups.total : r->opt.limit;
+}
+
 static void draw(struct redriving *r)
 {
     struct redrive_counts c = redrive_counts(r->redrive);
-    int64_t total = r->groups.total > 0 ? r->groups.total : 1;
+    int64_t total = target(r);
     int filled = (int)(c.redriven >= total ? 30 : c.redriven * 30 / total);
     (void)fprintf(stderr, "\r[%.*s%.*s] %" PRId64 " of %" PRId64 ", at most %" PRId64 "/s ", filled,
-                  "##############################", 30 - filled, "..............................", c.redriven,
-                  r->groups.total, r->opt.rate);
+                  "##############################", 30 - filled, "..............................", c.redriven, total,
+                  r->opt.rate);
     (void)fflush(stderr);
+    r->shown_ms = clock_mono_ms();
 }
 
-static enum rc do_batch(struct letter *letters, size_t n, void *opaque, bool *stop, struct err *err)
+static void on_progress(void *opaque)
 {
     struct redriving *r = opaque;
-    enum rc rc = redrive_batch(letters, n, r->redrive, stop, err);
     if (r->show_progress && clock_mono_ms() - r->shown_ms >= PROGRESS_MS) {
         draw(r);
-        r->shown_ms = clock_mono_ms();
     }
-    return rc;
 }
 
 /* One line before anything is changed and one after: who, what, how many. Also with --quiet. */
@@ -217,11 +221,13 @@ static int do_it(struct redriving *r)
     struct err err;
     r->opt.conn = r->q.conn;
     r->opt.deaths = r->deaths;
+    r->opt.progress = on_progress;
+    r->opt.opaque = r;
     r->redrive = redrive_create(&r->opt);
     r->show_progress = !r->cli->quiet && isatty(STDERR_FILENO) == 1;
     struct redrive_counts before = {.redriven = 0};
     audit(r, "redrive begins", &before);
-    enum rc rc = dlq_query_read(&r->q, NULL, do_batch, r, &err);
+    enum rc rc = dlq_query_read(&r->q, NULL, redrive_batch, r->redrive, &err);
     rc = rc == RC_OK ? redrive_rest(r->redrive, &err) : rc;
     struct redrive_counts c = redrive_counts(r->redrive);
     if (r->show_progress) {
@@ -247,7 +253,7 @@ static int ask(const struct redriving *r)
         cli_note(r->cli, "nothing was changed; say --yes to do it");
         return EXIT_USAGE;
     }
-    (void)fprintf(stderr, "Send %" PRId64 " dead letters again? [y/N] ", r->groups.total);
+    (void)fprintf(stderr, "Send %" PRId64 " dead letters again? [y/N] ", target(r));
     if (fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y')) {
         return EXIT_DONE;
     }

@@ -194,6 +194,9 @@ enum rc redrive_batch(struct letter *letters, size_t n, void *opaque, bool *stop
         size = size < kept - at ? size : kept - at;
         TRY(requeue(r, letters + at, size, err));
         at += size;
+        if (r->opt.progress != NULL) {
+            r->opt.progress(r->opt.opaque);
+        }
     }
     *stop = over(r);
     return RC_OK;

@@ -25,6 +25,8 @@ struct redrive_options {
     int64_t wait_ms;             /* for letters that are not settled, and for rows that somebody has locked */
     bool force;                  /* whatever the deaths */
     const volatile sig_atomic_t *interrupted;
+    void (*progress)(void *opaque); /* after each transaction; may be NULL */
+    void *opaque;
 };
 
 struct redrive_counts {
