@@ -139,7 +139,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *opaque, void 
         watch = xcalloc(1, sizeof *watch);
         if (uv_poll_init_socket(engine->opt.loop, &watch->poll, fd) != 0) {
             free(watch);
-            return -1; /* the transfer fails */
+            return 0; /* not watched, so this transfer runs into its timeout; -1 would end all of them */
         }
         watch->poll.data = watch;
         watch->engine = engine;
@@ -147,7 +147,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *opaque, void 
         (void)curl_multi_assign(engine->multi, fd, watch);
     }
     int events = (what != CURL_POLL_OUT ? UV_READABLE : 0) | (what != CURL_POLL_IN ? UV_WRITABLE : 0);
-    return uv_poll_start(&watch->poll, events, on_poll) == 0 ? 0 : -1;
+    (void)uv_poll_start(&watch->poll, events, on_poll); /* as above when it fails */
+    return 0;
 }
 
 enum rc http_engine_create(const struct http_engine_options *opt, struct http_engine **out_engine, struct err *err)

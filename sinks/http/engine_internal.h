@@ -37,6 +37,8 @@ struct http_call {
     size_t body_n;
     /* The way to it: */
     bool address_refused, no_descriptors;
+    bool address_tried;                  /* an allowed one */
+    bool begun;                          /* the request was handed to a connection: it may have arrived */
     char refused[ADDRESS_TEXT_MAX + 16]; /* "10.0.0.1 (private)" */
     char address[ADDRESS_TEXT_MAX];
     char curl_error[CURL_ERROR_SIZE];

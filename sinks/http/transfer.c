@@ -33,12 +33,31 @@ static curl_socket_t on_open_socket(void *opaque, curlsocktype purpose, struct c
         return CURL_SOCKET_BAD;
     }
     (void)snprintf(call->address, sizeof call->address, "%s", text);
+    call->address_tried = true;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (fd < 0) {
         call->no_descriptors = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
         return CURL_SOCKET_BAD;
     }
     return fd;
+}
+
+/*
+ * libcurl sends a request again by itself when a connection that was used before is closed without an answer. The
+ * other side may have acted on it: a second request is a second attempt, which is not ours to make unrecorded.
+ */
+static int on_request(void *opaque, char *peer, char *own, int peer_port, int own_port)
+{
+    struct http_call *call = opaque;
+    (void)peer;
+    (void)own;
+    (void)peer_port;
+    (void)own_port;
+    if (call->begun) {
+        return CURL_PREREQFUNC_ABORT;
+    }
+    call->begun = true;
+    return CURL_PREREQFUNC_OK;
 }
 
 static size_t on_body(char *data, size_t size, size_t n, void *opaque)
@@ -166,6 +185,7 @@ static CURLcode set_fixed(struct http_call *call)
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
     SET(CURLOPT_USERAGENT, USER_AGENT);
     SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    SET(CURLOPT_PREREQFUNCTION, on_request);
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_POST, 1L);
@@ -189,6 +209,7 @@ static CURLcode set_own(struct http_call *call, const struct http_call_spec *spe
         (long)(connect_ms > 0 && connect_ms < spec->timeout_ms ? connect_ms : spec->timeout_ms));
     SET(CURLOPT_PRIVATE, call);
     SET(CURLOPT_OPENSOCKETDATA, call);
+    SET(CURLOPT_PREREQDATA, call);
     SET(CURLOPT_WRITEDATA, call);
     SET(CURLOPT_HEADERDATA, call);
     SET(CURLOPT_ERRORBUFFER, call->curl_error);
@@ -225,6 +246,8 @@ static void write_message(const struct http_call *call, CURLcode code, const str
     if (result->status > 0) {
         (void)snprintf(message, HTTP_ENGINE_MESSAGE_MAX, "HTTP %d%s%.160s", result->status,
                        call->body_n > 0 ? ": " : "", call->body);
+    } else if (call->begun && code == CURLE_ABORTED_BY_CALLBACK) {
+        (void)snprintf(message, HTTP_ENGINE_MESSAGE_MAX, "the connection was closed without an answer");
     } else if (call->address_refused && result->meaning.verdict == HTTP_REJECT) {
         (void)snprintf(message, HTTP_ENGINE_MESSAGE_MAX, "the address %s must not be called", call->refused);
     } else {
@@ -252,7 +275,8 @@ void transfer_result(const struct http_call *call, CURLcode code, char *message,
     const struct http_facts facts = {
         .curl_code = (int)code,
         .status = call->header_complete ? (int)status : 0,
-        .address_refused = call->address_refused,
+        .address_refused = call->address_refused && !call->address_tried,
+        .begun = call->begun,
         .no_descriptors = call->no_descriptors,
         .certificate_ok = verified == X509_V_OK,
     };

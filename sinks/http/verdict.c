@@ -72,8 +72,14 @@ static struct http_meaning of_code(const struct http_facts *facts)
     if (facts->curl_code == CURLE_PEER_FAILED_VERIFICATION && facts->certificate_ok) {
         return (struct http_meaning){HTTP_REJECT, "tls-name", false};
     }
+    if (facts->begun && facts->curl_code == CURLE_ABORTED_BY_CALLBACK) {
+        return (struct http_meaning){HTTP_RETRY, "reset", false}; /* instead of being sent twice */
+    }
+    if (facts->begun && facts->curl_code == CURLE_OUT_OF_MEMORY) {
+        return (struct http_meaning){HTTP_RETRY, "header-too-large", false}; /* so libcurl calls an endless line */
+    }
     for (size_t i = 0; i < ARRAY_SIZE(CODES); i++) {
-        if ((int)CODES[i].code == facts->curl_code) {
+        if ((int)CODES[i].code == facts->curl_code && (!facts->begun || CODES[i].meaning.verdict != HTTP_OUR_FAULT)) {
             return CODES[i].meaning;
         }
     }

@@ -16,7 +16,8 @@ const char *http_verdict_name(enum http_verdict verdict); /* static */
 struct http_facts {
     int curl_code;        /* CURLcode */
     int status;           /* 0 = no complete answer header came */
-    bool address_refused; /* the guard refused an address */
+    bool address_refused; /* the guard refused every address there was */
+    bool begun;           /* the request was handed to a connection: whatever comes now, it was an attempt */
     bool no_descriptors;  /* no socket could be had */
     bool certificate_ok;  /* the chain was good; what was wrong then is the name */
 };
