@@ -232,6 +232,7 @@ void delivery_turn(struct delivery *d)
         delivery_leave_turn(d, now);
     } else if (d->state == GROUP_HELD) {
         delivery_wake_waiting(d, now);
+        delivery_let_past(d, now);
         delivery_start_ready(d);
         delivery_commit_due(d, now);
     }

@@ -56,6 +56,7 @@ struct delivery_event {
     size_t n_headers;
     const char *id; /* header ce_id, else TOPIC-PARTITION-OFFSET: the idempotency key */
     int start_no;   /* 1 for the first start of this record in this process, 2 after the first RC_RETRY, ... */
+    bool behind;    /* earlier records of its key take too long: no call may be made for it now, see parks_behind */
 };
 
 /* The value of the last header of that name, NULL when there is none. */
@@ -92,6 +93,11 @@ struct delivery_processor {
     const char *input;          /* topic it reads */
     const char *const *outputs; /* topics it may emit to, NULL at the end */
     const char *dlq;            /* topic of its dead letters */
+
+    /* It can put a record off by itself (an outcome that says so). Then a key whose records take long does not fill the
+     * memory and stop the others: what is too much behind it is started with event->behind, and must be settled
+     * without a call, although earlier records of its key are still under way. */
+    bool parks_behind;
 
     /* Makes *out_ctx. d is good for delivery_loop() and delivery_role() for as long as ctx lives. Nothing in Kafka or
      * PostgreSQL has been asked yet. An error with code ERR_CONFIG ends the role with 78. */

@@ -58,7 +58,15 @@ static void fill_batch(struct delivery *d, bool *touched)
     if (d->finished.n == 0) {
         d->finished.tail = NULL;
     }
-    d->finished_since_ms = clock_mono_ms();
+}
+
+/* Since when the oldest result is not committed; now when there is none. */
+int64_t delivery_uncommitted_since(const struct delivery *d, int64_t now)
+{
+    if (d->n_batch > 0) {
+        return d->batch[0]->due_ms;
+    }
+    return d->finished.head != NULL ? d->finished.head->due_ms : now;
 }
 
 static enum rc add_part(struct txn_job *job, const struct part *p, struct err *err)
@@ -83,6 +91,7 @@ static void submit_new(struct delivery *d)
     struct err err;
 
     job->kind = TXN_COMMIT;
+    job->proves = d->prove;
     job->parts = xcalloc(d->n_parts + 1, sizeof(*job->parts));
     fill_batch(d, touched);
     for (size_t i = 0; i < d->n_parts; i++) {
@@ -117,7 +126,7 @@ void delivery_commit_due(struct delivery *d, int64_t now)
     }
     bool some = d->finished.n > 0;
     bool many = (int64_t)d->finished.n >= d->lim.txn_records_max || (int64_t)d->bytes >= d->lim.bytes_max / 2;
-    bool old = now - d->finished_since_ms >= d->lim.linger_ms;
+    bool old = now - delivery_uncommitted_since(d, now) >= d->lim.linger_ms;
     if (d->prove || (some && (many || old || d->state == GROUP_LEAVING))) {
         submit_new(d);
     }
@@ -145,33 +154,47 @@ static void committed(struct delivery *d, struct txn_job *job)
     metric_observe(d->m.commit_seconds, (double)job->took_ms / 1000);
     d->aborts = 0;
     d->fenced = 0;
-    d->prove = false;
+    d->prove = d->prove && !job->proves; /* one that was under way while this process was frozen proves nothing */
     delivery_forget_batch(d);
     txn_job_free(job);
 }
 
-/* A record the broker does not take: its task becomes a dead letter; a dead letter is cut once. */
-static bool replace_refused(struct delivery *d, struct txn_job *job)
+/* The dead letter again, cut; what else the task has to say stays. False: it is cut already. */
+static bool cut_dead(struct delivery_task *t)
 {
-    struct delivery_task *t = d->owner[job->refused];
-    bool was_dead = t->dead != NULL;
-    struct delivery_why why = {.class = "output-refused", .stage = "publish", .message = job->err.text};
-
-    if (was_dead && job->records[job->refused].topic != d->dlq) {
-        was_dead = false; /* an output beside a dead letter */
-    }
-    for (size_t i = 0; was_dead && i < t->dead->rec.n_headers; i++) {
+    for (size_t i = 0; i < t->dead->rec.n_headers; i++) {
         if (strcmp(t->dead->rec.headers[i].name, "__dlq.truncated") == 0) {
             return false;
         }
     }
+    struct out **at = &t->outs;
+    while (*at != t->dead) {
+        at = &(*at)->next;
+    }
+    *at = NULL; /* it was the last one */
+    t->outs_end = at;
+    t->n_outs--;
+    const struct delivery_why why = t->why;
+    delivery_make_dead(t, &why, true);
+    return true;
+}
+
+/* A record the broker does not take: a dead letter is cut once; another's task becomes a dead letter. */
+static bool replace_refused(struct delivery *d, struct txn_job *job)
+{
+    struct delivery_task *t = d->owner[job->refused];
+    struct delivery_why why = {.class = "output-refused", .stage = "publish", .message = job->err.text};
+
     log_error(d->proc->name, "a record is refused by the broker", KV_S("id", t->event.id),
               KV_I("partition", t->event.partition), KV_I("offset", t->event.offset),
               KV_S("topic", job->records[job->refused].topic), KV_ERR(&job->err));
+    if (t->dead != NULL && job->records[job->refused].topic == d->dlq) {
+        return cut_dead(t);
+    }
     t->outs = NULL;
     t->outs_end = &t->outs;
     t->n_outs = 0;
-    delivery_make_dead(t, &why, was_dead);
+    delivery_make_dead(t, &why, false);
     return true;
 }
 
@@ -192,7 +215,8 @@ static void aborted(struct delivery *d, struct txn_job *job)
              KV_I("aborts", d->aborts), KV_ERR(&job->err));
     d->again = job;
     d->again_ms = clock_mono_ms() + clock_backoff_ms(d->aborts, BACKOFF_BASE_MS, BACKOFF_MAX_MS);
-    if (++d->aborts >= FAILURES_MAX) {
+    d->aborts += job->n_refused > 0 ? 0 : 1; /* each refusal is one step forward */
+    if (d->aborts >= FAILURES_MAX) {
         delivery_stop(d, RC_FENCED, &job->err, 0);
     }
 }
@@ -222,6 +246,7 @@ void delivery_commit_done(struct delivery *d, struct txn_job *job)
         delivery_stop(d, RC_FATAL, &err, 0);
     }
     log_warn(d->proc->name, "staged results are dropped", KV_ERR(&err));
+    bool held = d->state == GROUP_HELD; /* while leaving, the group waits for the partitions */
     delivery_leave(d, true, 0);
-    d->retake = d->phase == PHASE_RUN;
+    d->retake = held && d->phase == PHASE_RUN;
 }

@@ -98,6 +98,11 @@ static void cut_value(struct headers *h, struct producer_record *rec)
     rec->value_len = rec->value_len < CUT_BYTES ? rec->value_len : CUT_BYTES;
 }
 
+static const char *copy(struct delivery_task *t, const char *text)
+{
+    return text != NULL ? arena_strndup(&t->out_mem, text, strnlen(text, MESSAGE_MAX)) : NULL;
+}
+
 void delivery_make_dead(struct delivery_task *t, const struct delivery_why *why, bool cut)
 {
     const struct delivery_event *e = &t->event;
@@ -123,4 +128,8 @@ void delivery_make_dead(struct delivery_task *t, const struct delivery_why *why,
     t->outs_end = &o->next;
     t->n_outs++;
     t->dead = o;
+    t->why = (struct delivery_why){.class = copy(t, why->class),
+                                   .message = copy(t, why->message),
+                                   .stage = copy(t, why->stage),
+                                   .delivery_count = why->delivery_count};
 }

@@ -14,6 +14,7 @@
 #define READ_TURN 100        /* records read before the loop has its turn */
 #define NO_ROOM_PAUSE_MS 250 /* without room this long the partitions are paused, else the queue is just not polled */
 #define FENCED_MAX 10        /* consumers in a row, without a commit in between */
+#define UNCOMMITTED_MS 500   /* of a result: older, and no call is begun */
 #define LEAVE_EXTRA_MS 5000  /* for the last commit, after the deadline of what is in flight */
 
 /* ---------------------------------------------------------------------------------------------------- leaving */
@@ -298,13 +299,18 @@ static void on_message(struct delivery *d, const rd_kafka_message_t *msg)
     }
 }
 
-/* Whoever was away longer than the group waits may have lost its partitions without having heard of it. */
+/*
+ * Whoever was away for as long as the group waits may have lost its partitions without having heard of it; the broker
+ * counts from the last heartbeat, hence the half. And while results cannot be committed nothing is added to them: all
+ * of it would be repeated after a crash, or when the partitions are lost meanwhile.
+ */
 bool delivery_may_call(const struct delivery *d)
 {
     bool ours = d->state == GROUP_HELD || (d->state == GROUP_LEAVING && !d->lost);
+    int64_t now = clock_mono_ms();
 
-    return ours && !d->prove && clock_mono_ms() - d->polled_ms < d->lim.session_ms &&
-           !rd_kafka_assignment_lost(d->consumer);
+    return ours && !d->prove && now - d->polled_ms < d->lim.session_ms / 2 &&
+           now - delivery_uncommitted_since(d, now) <= UNCOMMITTED_MS && !rd_kafka_assignment_lost(d->consumer);
 }
 
 /* After a pause in which this process may have been frozen, see delivery_may_call(). */

@@ -53,8 +53,9 @@ struct delivery_task {
     struct delivery_task *all_prev;
     struct delivery_task *all_next;
     void *data;
-    int64_t due_ms; /* WAITING */
-    size_t bytes;   /* counted in d->bytes */
+    int64_t due_ms;          /* WAITING: when; FINISHED and COMMITTING: since when */
+    struct delivery_why why; /* of its dead letter */
+    size_t bytes;            /* counted in d->bytes */
 };
 
 struct task_list {
@@ -88,6 +89,8 @@ struct delivery_limits {
     int64_t retry_base_ms;
     int64_t retry_max_ms;
     int64_t session_ms;
+    int64_t key_records_max; /* behind one of their key */
+    int64_t key_wait_ms;
 };
 
 struct delivery_metrics {
@@ -157,7 +160,6 @@ struct delivery {
     struct task_list ready;
     struct task_list waiting;
     struct task_list finished;
-    int64_t finished_since_ms;
     struct key *keys[KEY_BUCKETS];
     uint64_t seed;
 
@@ -171,6 +173,8 @@ struct delivery {
 
 /* delivery_task.c */
 void delivery_admit(struct delivery *d, struct part *p, const rd_kafka_message_t *msg);
+/* Starts what has waited too long behind its key. */
+void delivery_let_past(struct delivery *d, int64_t now);
 void delivery_start_ready(struct delivery *d);
 void delivery_wake_waiting(struct delivery *d, int64_t now);
 void delivery_task_free(struct delivery_task *t);
@@ -180,8 +184,14 @@ void delivery_drop_unstarted(struct delivery *d);
 void delivery_drop_running(struct delivery *d);
 void delivery_drop_finished(struct delivery *d);
 
+/* delivery_event.c */
+void delivery_copy_headers(struct delivery_task *t, const rd_kafka_message_t *msg);
+void delivery_set_id(struct delivery_task *t); /* after the headers */
+
 /* delivery_key.c: the table of keys with records that are not finished. */
-bool delivery_key_join(struct delivery_task *t); /* true: it is the first, and may go */
+bool delivery_key_join(struct delivery_task *t); /* true: it may go: as the first, or as one too much behind it */
+/* A list, by key_next, of what has waited too long for the first of its key; NULL = none. They have left their key. */
+struct delivery_task *delivery_key_overdue(struct delivery *d, int64_t now);
 /* t, the first of its key, is done: the next one, or NULL. */
 struct delivery_task *delivery_key_leave(struct delivery_task *t);
 void delivery_key_clear(struct delivery *d);
@@ -193,6 +203,7 @@ void delivery_make_dead(struct delivery_task *t, const struct delivery_why *why,
 void delivery_commit_due(struct delivery *d, int64_t now);
 void delivery_commit_done(struct delivery *d, struct txn_job *job);
 void delivery_forget_batch(struct delivery *d);
+int64_t delivery_uncommitted_since(const struct delivery *d, int64_t now);
 
 /* delivery_consumer.c */
 enum rc delivery_consumer_open(struct delivery *d, struct err *err) MUST_USE;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "runtime/delivery_internal.h"
 
@@ -12,6 +13,8 @@ struct key {
     uint64_t hash;
     struct delivery_task *head; /* under way or ready; its event holds the key's bytes */
     struct delivery_task *tail;
+    int64_t n;        /* behind the head */
+    int64_t since_ms; /* of the head */
 };
 
 /* FNV-1a with a secret start: keys come from outside, and nobody should be able to fill one bucket. */
@@ -41,7 +44,12 @@ bool delivery_key_join(struct delivery_task *t)
     uint64_t hash = hash_of(t);
     struct key **bucket = &t->d->keys[hash % KEY_BUCKETS];
     for (struct key *k = *bucket; k != NULL; k = k->next) {
+        if (same(k, t, hash) && t->d->proc->parks_behind && k->n >= t->d->lim.key_records_max) {
+            t->event.behind = true;
+            return true;
+        }
         if (same(k, t, hash)) {
+            k->n++;
             t->key = k;
             k->tail->key_next = t;
             k->tail = t;
@@ -49,7 +57,7 @@ bool delivery_key_join(struct delivery_task *t)
         }
     }
     struct key *k = xcalloc(1, sizeof(*k));
-    *k = (struct key){.next = *bucket, .hash = hash, .head = t, .tail = t};
+    *k = (struct key){.next = *bucket, .hash = hash, .head = t, .tail = t, .since_ms = clock_mono_ms()};
     *bucket = k;
     t->key = k;
     return true;
@@ -67,6 +75,8 @@ struct delivery_task *delivery_key_leave(struct delivery_task *t)
     t->key = NULL;
     t->key_next = NULL;
     if (k->head != NULL) {
+        k->n--;
+        k->since_ms = clock_mono_ms();
         return k->head;
     }
     struct key **at = &t->d->keys[k->hash % KEY_BUCKETS];
@@ -76,6 +86,30 @@ struct delivery_task *delivery_key_leave(struct delivery_task *t)
     *at = k->next;
     free(k);
     return NULL;
+}
+
+/* Keys are walked one and all, ten times a second: there are at most as many as records held. */
+struct delivery_task *delivery_key_overdue(struct delivery *d, int64_t now)
+{
+    struct delivery_task *list = NULL;
+    struct delivery_task **end = &list;
+
+    for (size_t i = 0; d->proc->parks_behind && i < KEY_BUCKETS; i++) {
+        for (struct key *k = d->keys[i]; k != NULL; k = k->next) {
+            if (k->n == 0 || now - k->since_ms <= d->lim.key_wait_ms) {
+                continue;
+            }
+            *end = k->head->key_next;
+            k->head->key_next = NULL;
+            k->tail = k->head;
+            k->n = 0;
+            for (; *end != NULL; end = &(*end)->key_next) {
+                (*end)->key = NULL;
+                (*end)->event.behind = true;
+            }
+        }
+    }
+    return list;
 }
 
 void delivery_key_clear(struct delivery *d)

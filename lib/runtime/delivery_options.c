@@ -28,7 +28,7 @@ static const struct option ROWS[] = {
      .type = OPTION_INT,
      .value = "10000",
      .min = 0,
-     .max = 300000,
+     .max = 45000,
      .help = "Milliseconds that calls under way get to finish when the role is asked to stop."},
     {.name = "delivery.inflight.max",
      .type = OPTION_INT,
@@ -36,6 +36,18 @@ static const struct option ROWS[] = {
      .min = 1,
      .max = 100000,
      .help = "Records worked on at once by one instance."},
+    {.name = "delivery.key.records.max",
+     .type = OPTION_INT,
+     .value = "500",
+     .min = 1,
+     .max = 100000,
+     .help = "Records that wait for an earlier one of their key; what is beyond is put off, if the role can do that."},
+    {.name = "delivery.key.wait.ms",
+     .type = OPTION_INT,
+     .value = "3000",
+     .min = 100,
+     .max = 60000,
+     .help = "Milliseconds one record of a key may take before those that wait behind it are put off."},
     {.name = "delivery.records.max",
      .type = OPTION_INT,
      .value = "10000",
@@ -64,7 +76,7 @@ static const struct option ROWS[] = {
      .type = OPTION_INT,
      .value = "10000",
      .min = 3000,
-     .max = 300000,
+     .max = 60000,
      .help = "Milliseconds after which a silent instance loses its partitions, and its slot's session in PostgreSQL."},
     {.name = "delivery.txn.timeout.ms",
      .type = OPTION_INT,
@@ -90,7 +102,9 @@ void delivery_limits_read(struct delivery *d)
                                       .drain_ms = config_int(d->cfg, "delivery.drain.ms"),
                                       .retry_base_ms = config_int(d->cfg, "delivery.retry.base.ms"),
                                       .retry_max_ms = config_int(d->cfg, "delivery.retry.max.ms"),
-                                      .session_ms = config_int(d->cfg, "delivery.session.timeout.ms")};
+                                      .session_ms = config_int(d->cfg, "delivery.session.timeout.ms"),
+                                      .key_records_max = config_int(d->cfg, "delivery.key.records.max"),
+                                      .key_wait_ms = config_int(d->cfg, "delivery.key.wait.ms")};
 }
 
 char *delivery_group_name(const struct config *cfg, const char *processor)

@@ -11,8 +11,7 @@
 #include "runtime/delivery_internal.h"
 
 #define TASK_CHUNK_BYTES 1024
-#define START_TURN 64   /* tasks started before the loop has its turn: those under way must not wait for long */
-#define HEADERS_MAX 256 /* of a record read; further ones are not shown to the processor */
+#define START_TURN 64 /* tasks started before the loop has its turn: those under way must not wait for long */
 
 static void append(struct task_list *l, struct delivery_task *t)
 {
@@ -47,59 +46,6 @@ static void count_bytes(struct delivery_task *t)
     t->bytes = now;
 }
 
-static void copy_headers(struct delivery_task *t, const rd_kafka_message_t *msg)
-{
-    rd_kafka_headers_t *headers = NULL;
-    struct delivery_event *e = &t->event;
-
-    if (rd_kafka_message_headers(msg, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return;
-    }
-    size_t n = rd_kafka_header_cnt(headers);
-    n = n < HEADERS_MAX ? n : HEADERS_MAX;
-    struct producer_header *list = arena_alloc(&t->event_mem, (n + 1) * sizeof(*list));
-    for (size_t i = 0; i < n; i++) {
-        const char *name = NULL;
-        const void *value = NULL;
-        size_t len = 0;
-        if (rd_kafka_header_get_all(headers, i, &name, &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            break;
-        }
-        list[e->n_headers++] =
-            (struct producer_header){.name = arena_strndup(&t->event_mem, name, strlen(name)),
-                                     .value = value != NULL ? arena_strndup(&t->event_mem, value, len) : NULL,
-                                     .value_len = value != NULL ? len : 0};
-    }
-    e->headers = list;
-}
-
-const char *delivery_header(const struct delivery_event *event, const char *name, size_t *out_len)
-{
-    for (size_t i = event->n_headers; i > 0; i--) {
-        const struct producer_header *h = &event->headers[i - 1];
-        if (strcmp(h->name, name) == 0 && h->value != NULL) {
-            if (out_len != NULL) {
-                *out_len = h->value_len;
-            }
-            return h->value;
-        }
-    }
-    return NULL;
-}
-
-static void set_id(struct delivery_task *t)
-{
-    char made[300];
-    size_t n = 0;
-    const char *id = delivery_header(&t->event, "ce_id", &n);
-
-    if (id == NULL || n == 0 || memchr(id, '\0', n) != NULL) {
-        snprintf(made, sizeof(made), "%s-%d-%lld", t->d->input, (int)t->event.partition, (long long)t->event.offset);
-        id = arena_strndup(&t->event_mem, made, strlen(made));
-    }
-    t->event.id = id;
-}
-
 static struct delivery_task *make_task(struct delivery *d, struct part *p, const rd_kafka_message_t *msg)
 {
     struct delivery_task *t = xcalloc(1, sizeof(*t));
@@ -119,8 +65,8 @@ static struct delivery_task *make_task(struct delivery *d, struct part *p, const
     e->key_len = msg->key != NULL ? msg->key_len : 0;
     e->value = msg->payload != NULL ? arena_strndup(&t->event_mem, msg->payload, msg->len) : NULL;
     e->value_len = msg->payload != NULL ? msg->len : 0;
-    copy_headers(t, msg);
-    set_id(t);
+    delivery_copy_headers(t, msg);
+    delivery_set_id(t);
     t->all_next = d->all;
     if (d->all != NULL) {
         d->all->all_prev = t;
@@ -154,6 +100,15 @@ static void make_ready(struct delivery_task *t)
 {
     t->state = TASK_READY;
     append(&t->d->ready, t);
+}
+
+void delivery_let_past(struct delivery *d, int64_t now)
+{
+    for (struct delivery_task *t = delivery_key_overdue(d, now), *next = NULL; t != NULL; t = next) {
+        next = t->key_next;
+        t->key_next = NULL;
+        make_ready(t);
+    }
 }
 
 void delivery_admit(struct delivery *d, struct part *p, const rd_kafka_message_t *msg)
@@ -304,8 +259,8 @@ static void finish_for_good(struct delivery_task *t)
     struct delivery_task *next = delivery_key_leave(t);
 
     t->state = TASK_FINISHED;
+    t->due_ms = clock_mono_ms();
     if (d->finished.n == 0) {
-        d->finished_since_ms = clock_mono_ms();
         /* The turn that decides comes with the timer. */
         (void)uv_timer_start(&d->soon, d->soon.timer_cb, (uint64_t)d->lim.linger_ms, 0);
     }

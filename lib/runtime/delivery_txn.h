@@ -53,6 +53,7 @@ struct txn_job {
     struct producer_record *records; /* heap; what they point to must live until the job is done */
     size_t n_records;
     bool one_by_one; /* wait for each record, to know exactly which one is refused */
+    bool proves;     /* the caller's: submitted to prove the membership */
 
     enum rc rc;
     struct err err;

@@ -8,40 +8,14 @@
 
 #include "base/mem.h"
 #include "callback/decide.h"
+#include "callback/lane.h"
 
 #define BUCKETS 1024 /* a power of two */
-#define FIRST_SERVICE_MS 5.0
-#define SMOOTHING 0.2
 #define IDLE_MS 60000
-#define SUSPECT_MS 300 /* a call under way for so long may be hanging */
-#define OPTIMISM \
-    2.0 /* what is parked comes back faster than it was taken of late: too early costs less than too late */
-#define STREAK_MAX 16
-
-struct list {
-    struct ticket *head, *tail;
-    size_t n;
-};
-
-/* An endpoint of one platform. */
-struct lane {
-    struct lane *next; /* in its bucket */
-    struct lane *ready_prev, *ready_next;
-    bool ready;
-    size_t platform;
-    char *endpoint;
-    struct list going, waiting; /* both in order of time */
-    size_t limit, cap;
-    double service_ms; /* of a call, smoothed */
-    unsigned streak;   /* how often in a row something was parked; counted once per delay */
-    int64_t streak_until_ms;
-    double free_ms; /* when it will have got through what is parked */
-    int64_t not_before_ms;
-    int64_t used_ms;
-};
 
 struct of_platform {
     size_t going;
+    size_t slow; /* of them to slow endpoints */
     struct lane *ready_head, *ready_tail;
 };
 
@@ -65,12 +39,6 @@ struct admission *admission_create(const struct platforms *platforms, const stru
     return a;
 }
 
-static void lane_free(struct lane *l)
-{
-    free(l->endpoint);
-    free(l);
-}
-
 struct admission *admission_free(struct admission *a)
 {
     for (size_t b = 0; a != NULL && b < BUCKETS; b++) {
@@ -86,7 +54,7 @@ struct admission *admission_free(struct admission *a)
 
 /* ---------------------------------------------------------------------------------------------------- lists */
 
-static void list_append(struct list *list, struct ticket *t)
+static void list_append(struct ticket_list *list, struct ticket *t)
 {
     t->prev = list->tail;
     t->next = NULL;
@@ -99,7 +67,7 @@ static void list_append(struct list *list, struct ticket *t)
     list->n++;
 }
 
-static void list_remove(struct list *list, struct ticket *t)
+static void list_remove(struct ticket_list *list, struct ticket *t)
 {
     *(t->prev != NULL ? &t->prev->next : &list->head) = t->next;
     *(t->next != NULL ? &t->next->prev : &list->tail) = t->prev;
@@ -201,47 +169,48 @@ static struct lane *lane_of(struct admission *a, size_t platform, const char *en
         return NULL;
     }
     size_t places = (size_t)a->platforms->rows[platform].batch_size * 3 / 4;
-    struct lane *l = xcalloc(1, sizeof(*l));
-    l->platform = platform;
-    l->endpoint = xstrdup(endpoint);
-    l->cap = l->limit = places > 0 ? places : 1;
-    l->service_ms = FIRST_SERVICE_MS;
+    struct lane *l = lane_create(platform, endpoint, places > 0 ? places : 1);
     l->next = a->lanes[b];
     a->lanes[b] = l;
     a->n_lanes++;
     return l;
 }
 
-/*
- * Milliseconds a call takes there. What has not ended yet counts with its age once that is long: before, the delay may
- * as well be our own.
- */
-static double service_ms(const struct lane *l, int64_t now_ms)
+/* Its calls count as slow ones or not from now on. */
+static void mark(struct admission *a, struct lane *l, int64_t now_ms)
 {
-    double age = l->going.head == NULL ? 0 : (double)(now_ms - l->going.head->since_ms);
+    bool slow = lane_is_slow(l, now_ms);
+    size_t *count = &a->of[l->platform].slow;
 
-    return age > SUSPECT_MS && age > l->service_ms ? age : l->service_ms;
+    if (slow && !l->slow) {
+        *count += l->going.n;
+    } else if (!slow && l->slow) {
+        *count -= l->going.n;
+    }
+    l->slow = slow;
 }
 
-static int64_t park(struct admission *a, struct lane *l, int64_t now_ms, uint64_t random)
+void admission_tick(struct admission *a, int64_t now_ms)
 {
-    int64_t latest = now_ms + a->limits.park_ms_max;
-    int64_t step = 0;
-
-    if (now_ms >= l->streak_until_ms) {
-        step = decide_parked(l->streak, random).delay_ms;
-        l->streak += l->streak < STREAK_MAX ? 1 : 0;
-        l->streak_until_ms = now_ms + step;
-    } else {
-        step = decide_parked(l->streak > 0 ? l->streak - 1 : 0, random).delay_ms;
+    for (size_t b = 0; b < BUCKETS; b++) {
+        for (struct lane *l = a->lanes[b]; l != NULL; l = l->next) {
+            mark(a, l, now_ms);
+        }
     }
-    l->free_ms = l->free_ms > (double)now_ms ? l->free_ms : (double)now_ms;
-    l->free_ms += service_ms(l, now_ms) / (double)l->limit / OPTIMISM;
-    l->free_ms = l->free_ms < (double)latest ? l->free_ms : (double)latest;
-    int64_t due = now_ms + step;
-    due = l->free_ms > (double)due ? (int64_t)l->free_ms : due;
-    due = l->not_before_ms > due ? l->not_before_ms : due;
-    return (due < latest ? due : latest) - now_ms;
+}
+
+/* Is there a place for one more call of this kind? */
+static bool platform_has_room(const struct admission *a, size_t platform, bool slow)
+{
+    const struct of_platform *p = &a->of[platform];
+    size_t places = (size_t)a->platforms->rows[platform].batch_size;
+
+    return p->going < places && (!slow || p->slow == 0 || p->slow < places / 2);
+}
+
+static int64_t park(const struct admission *a, struct lane *l, int64_t now_ms, uint64_t random)
+{
+    return lane_park_ms(l, l->limit, now_ms, random, a->limits.park_ms_max);
 }
 
 /* ---------------------------------------------------------------------------------------------------- tickets */
@@ -253,6 +222,7 @@ static void go(struct admission *a, struct lane *l, struct ticket *t, int64_t no
     t->since_ms = now_ms;
     list_append(&l->going, t);
     a->of[l->platform].going++;
+    a->of[l->platform].slow += l->slow ? 1 : 0;
 }
 
 enum admit admission_enter(struct admission *a, const struct platform *platform, const char *endpoint,
@@ -266,12 +236,13 @@ enum admit admission_enter(struct admission *a, const struct platform *platform,
         return ADMIT_PARK;
     }
     l->used_ms = now_ms;
-    bool room = l->going.n < l->limit && a->of[index].going < (size_t)platform->batch_size;
+    mark(a, l, now_ms);
+    bool room = l->going.n < l->limit && platform_has_room(a, index, l->slow);
     if (room && l->waiting.n == 0 && now_ms >= l->not_before_ms) {
         go(a, l, ticket, now_ms);
         return ADMIT_GO;
     }
-    double wait_ms = (double)(l->waiting.n + 1) * service_ms(l, now_ms) / (double)l->limit;
+    double wait_ms = (double)(l->waiting.n + 1) * lane_service_ms(l, now_ms) / (double)l->limit;
     if (wait_ms > (double)a->limits.wait_ms || now_ms < l->not_before_ms) {
         *out_park_ms = park(a, l, now_ms, random);
         return ADMIT_PARK;
@@ -295,6 +266,7 @@ void admission_drop(struct admission *a, struct ticket *ticket)
     if (ticket->going) {
         list_remove(&l->going, ticket);
         a->of[l->platform].going--;
+        a->of[l->platform].slow -= l->slow ? 1 : 0;
     } else {
         list_remove(&l->waiting, ticket);
         wait_remove(a, ticket);
@@ -303,53 +275,30 @@ void admission_drop(struct admission *a, struct ticket *ticket)
     lane_update(a, l);
 }
 
-static void learn(struct lane *l, enum call_end end, double took_ms, int64_t now_ms, int64_t not_before_ms)
-{
-    switch (end) {
-    case CALL_GOOD:
-        l->service_ms += SMOOTHING * (took_ms - l->service_ms);
-        l->limit += l->limit < l->cap ? 1 : 0;
-        l->streak = 0;
-        l->streak_until_ms = 0;
-        if (l->waiting.n == 0 && l->going.n < l->limit) {
-            l->free_ms = 0;
-        }
-        break;
-    case CALL_OVERLOADED:
-        l->service_ms += SMOOTHING * (took_ms - l->service_ms);
-        l->limit = l->limit > 1 ? l->limit / 2 : 1;
-        break;
-    case CALL_NEUTRAL:
-        break;
-    }
-    if (not_before_ms > now_ms && not_before_ms > l->not_before_ms) {
-        l->not_before_ms = not_before_ms;
-    }
-}
-
 void admission_leave(struct admission *a, struct ticket *ticket, enum call_end end, int64_t now_ms,
                      int64_t not_before_ms)
 {
     struct lane *l = ticket->lane;
-    int64_t latest = now_ms + a->limits.park_ms_max;
     double took_ms = (double)(now_ms - ticket->since_ms);
 
     assert(l != NULL && ticket->going);
     admission_drop(a, ticket);
-    learn(l, end, took_ms, now_ms, not_before_ms < latest ? not_before_ms : latest);
+    lane_learn(l, end, took_ms, now_ms, not_before_ms, a->limits.park_ms_max);
+    mark(a, l, now_ms);
     l->used_ms = now_ms;
     lane_update(a, l);
 }
 
 /* The first of the ring that may be called now, at the ring's end from then on; NULL = none. */
-static struct lane *take_turn(struct of_platform *p, int64_t now_ms)
+static struct lane *take_turn(struct admission *a, size_t index, int64_t now_ms)
 {
+    struct of_platform *p = &a->of[index];
     struct lane *first = p->ready_head;
 
     for (struct lane *l = first; l != NULL; l = p->ready_head == first ? NULL : p->ready_head) {
         ring_remove(p, l);
         ring_add(p, l);
-        if (now_ms >= l->not_before_ms) {
+        if (now_ms >= l->not_before_ms && platform_has_room(a, index, l->slow)) {
             return l;
         }
     }
@@ -358,9 +307,7 @@ static struct lane *take_turn(struct of_platform *p, int64_t now_ms)
 
 static struct ticket *next_of(struct admission *a, size_t index, int64_t now_ms)
 {
-    struct of_platform *p = &a->of[index];
-    bool room = p->going < (size_t)a->platforms->rows[index].batch_size;
-    struct lane *l = room ? take_turn(p, now_ms) : NULL;
+    struct lane *l = platform_has_room(a, index, false) ? take_turn(a, index, now_ms) : NULL;
 
     if (l == NULL) {
         return NULL;
@@ -403,7 +350,16 @@ struct ticket *admission_overdue(struct admission *a, int64_t now_ms, uint64_t r
 
 int64_t admission_park_ms(struct admission *a, const struct ticket *ticket, int64_t now_ms, uint64_t random)
 {
-    return ticket->lane == NULL ? decide_parked(0, random).delay_ms : park(a, ticket->lane, now_ms, random);
+    return park(a, ticket->lane, now_ms, random);
+}
+
+int64_t admission_behind_ms(struct admission *a, const struct platform *platform, const char *endpoint, int64_t now_ms,
+                            uint64_t random)
+{
+    struct lane *l = lane_of(a, (size_t)(platform - a->platforms->rows), endpoint, now_ms);
+
+    return l == NULL ? decide_parked(0, random).delay_ms
+                     : lane_park_ms(l, 1, now_ms, random, a->limits.park_ms_max); /* of a key one at a time */
 }
 
 size_t admission_waiting(const struct admission *a)

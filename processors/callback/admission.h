@@ -3,10 +3,12 @@
  * Who may be called now: places in flight per platform (BATCH_SIZE) and, within them, per endpoint.
  *
  * An endpoint gets at most three quarters of its platform's places, and fewer when it does not answer: its limit is
- * halved by each call that shows it overloaded and grows by one with each good one. So one that hangs soon holds a
- * single place. What finds no place waits here for a moment if the endpoint, as fast as it was of late, gets through
- * its queue within that; otherwise it is to be parked at once, for a time that grows while the endpoint stays busy and
- * spreads what is parked over the time in which the endpoint can take it.
+ * halved by each call that shows it overloaded and grows by one with each good one. Endpoints whose calls take long
+ * share half of the platform's places, whatever their number, so that the quick ones always find some. One that did not
+ * answer five times in a row is left alone for a while, and then asked by one call.
+ * What finds no place waits here for a moment if the endpoint, as fast as it was of late, gets through its queue within
+ * that; otherwise it is to be parked at once, for a time that grows while the endpoint stays busy and spreads what is
+ * parked over the time in which the endpoint can take it.
  *
  * State and arithmetic only: no clock, no network, no memory beyond ADMISSION_LANES_MAX endpoints.
  * Thread: one.
@@ -45,7 +47,8 @@ enum admit { ADMIT_GO, ADMIT_WAIT, ADMIT_PARK };
 enum call_end {
     CALL_GOOD,       /* it answered and is well */
     CALL_NEUTRAL,    /* says nothing: never sent, refused, an error of this one event */
-    CALL_OVERLOADED, /* no answer in time, no connection, or it says that it has too much to do */
+    CALL_OVERLOADED, /* it answers that it has too much to do */
+    CALL_NO_ANSWER   /* none in time, no connection */
 };
 
 struct admission;
@@ -72,8 +75,13 @@ struct ticket *admission_next(struct admission *a, int64_t now_ms);
 /* A ticket that has waited too long and is to be parked; it has left. NULL = none. */
 struct ticket *admission_overdue(struct admission *a, int64_t now_ms, uint64_t random, int64_t *out_park_ms);
 
-/* For a call that found no room elsewhere: how long its endpoint's event is parked. */
+/* For a call that failed because of us: how long its endpoint's event is parked. The ticket is going. */
 int64_t admission_park_ms(struct admission *a, const struct ticket *ticket, int64_t now_ms, uint64_t random);
+/* For an event that must wait for an earlier one of its key: how long it is parked. */
+int64_t admission_behind_ms(struct admission *a, const struct platform *platform, const char *endpoint, int64_t now_ms,
+                            uint64_t random);
+/* To be said some times a second: endpoints that have become slow are noticed by the others. */
+void admission_tick(struct admission *a, int64_t now_ms);
 
 size_t admission_waiting(const struct admission *a);
 size_t admission_endpoints(const struct admission *a); /* known */

@@ -18,10 +18,11 @@ static struct call *call_of(struct ticket *ticket)
 
 static void log_outcome(const struct call *c, const struct decision *d, const struct outcome_facts *f)
 {
-    bool dead = d->outcome == OUTCOME_DEAD_LETTER;
+    static const char *const what[] = {"delivered", "not delivered", "not sent because of us", "dead letter"};
+    bool bad = d->outcome == OUTCOME_DEAD_LETTER || d->outcome == OUTCOME_PARKED;
 
-    log_write(dead ? LOG_WARN : LOG_INFO, CALLBACK_AREA, dead ? "dead letter" : "not delivered",
-              KV_S("id", c->event.event_id), KV_S("platform", c->event.platform), KV_I("queue_seq", c->event.queue_seq),
+    log_write(bad ? LOG_WARN : LOG_INFO, CALLBACK_AREA, what[d->outcome], KV_S("id", c->event.event_id),
+              KV_S("platform", c->event.platform), KV_I("queue_seq", c->event.queue_seq),
               KV_S("outcome", outcome_name(d->outcome)), KV_I("status", f->status), KV_S("class", f->class),
               KV_I("delay_ms", d->delay_ms), KV_S("why", f->message), KV_END);
 }
@@ -80,13 +81,10 @@ static void fail(struct call *c, const struct err *err)
 /* An answer, whichever, shows an endpoint that is well, unless it says itself that it is not. */
 static enum call_end end_of(const struct http_result *r)
 {
-    if (r->meaning.slow_down) {
-        return CALL_OVERLOADED;
-    }
     if (r->status > 0) {
-        return CALL_GOOD;
+        return r->meaning.slow_down ? CALL_OVERLOADED : CALL_GOOD;
     }
-    return r->meaning.verdict == HTTP_RETRY ? CALL_OVERLOADED : CALL_NEUTRAL;
+    return r->meaning.verdict == HTTP_RETRY ? CALL_NO_ANSWER : CALL_NEUTRAL;
 }
 
 static void on_done(void *opaque, const struct http_result *r)
@@ -106,6 +104,10 @@ static void on_done(void *opaque, const struct http_result *r)
     c->http = NULL;
     if (decision.outcome == OUTCOME_PARKED) {
         decision.delay_ms = admission_park_ms(cb->admission, &c->ticket, now, clock_random());
+    }
+    if (decision.outcome == OUTCOME_PARKED) {
+        log_outcome(c, &decision, &facts);
+        callback_count_failure(r->meaning.class);
     }
     if (decision.was_request) {
         callback_count_attempt(cb->metrics, c->platform, r->meaning.class, r->duration_ms);
@@ -139,7 +141,8 @@ static void send_now(struct call *c)
     if (rc == RC_OK) {
         return;
     }
-    int64_t park_ms = admission_park_ms(cb->admission, &c->ticket, clock_mono_ms(), clock_random());
+    int64_t park_ms =
+        rc == RC_RETRY ? admission_park_ms(cb->admission, &c->ticket, clock_mono_ms(), clock_random()) : 0;
     admission_drop(cb->admission, &c->ticket);
     if (rc == RC_RETRY) {
         settle_parked(c, park_ms, err.code, err.text);
@@ -175,6 +178,11 @@ static void enter(struct call *c)
 
     if (target_parse(c->event.callback_target, cb->allow_http, &target, &err) != RC_OK) {
         settle_dead(c, err.code, err.text);
+        return;
+    }
+    if (c->record->behind) {
+        park_ms = admission_behind_ms(cb->admission, c->platform, target.endpoint, clock_mono_ms(), clock_random());
+        settle_parked(c, park_ms, "key-busy", "earlier events of its key take too long");
         return;
     }
     switch (admission_enter(cb->admission, c->platform, target.endpoint, &c->ticket, clock_mono_ms(), clock_random(),

@@ -6,11 +6,13 @@
  */
 #include "callback/callback.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "callback/callback_internal.h"
 #include "schemas/avro_set.h"
@@ -69,6 +71,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct callback *cb = timer->data;
 
+    admission_tick(cb->admission, clock_mono_ms());
     call_pump(cb);
     callback_gauges(cb->metrics, http_engine_in_flight(cb->engine), admission_waiting(cb->admission),
                     admission_endpoints(cb->admission));
@@ -131,6 +134,12 @@ static enum rc open_engine(struct callback *cb, const struct config *cfg, struct
                                       .ca_file = config_str(cfg, "callback.ca.file")};
 
     opt.ca_file = opt.ca_file[0] == '\0' ? NULL : opt.ca_file;
+    if (opt.ca_file != NULL && access(opt.ca_file, R_OK) != 0) {
+        (void)err_set(err, RC_FATAL, __FILE__, __LINE__, "option callback.ca.file: %s: %s", opt.ca_file,
+                      strerror(errno));
+        return err_code(err, ERR_CONFIG);
+    }
+    (void)unsetenv("SSLKEYLOGFILE"); /* with it libcurl would write down the keys of each connection */
     if (address_nets_parse(config_str(cfg, "callback.allow.nets"), &opt.nets, err) != RC_OK) {
         return err_prefix(err, "option callback.allow.nets");
     }
@@ -192,6 +201,7 @@ static enum rc callback_run(struct role_ctx *role, struct err *err)
                                                    .input = "callback.events",
                                                    .outputs = outputs,
                                                    .dlq = "callback.dlq",
+                                                   .parks_behind = true,
                                                    .open = callback_open,
                                                    .start = call_start,
                                                    .cancel = call_cancel,

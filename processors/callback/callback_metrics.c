@@ -92,6 +92,13 @@ void callback_count_attempt(struct callback_metrics *m, const struct platform *p
     metric_observe(p->seconds, (double)duration_ms / 1000.0);
 }
 
+void callback_count_failure(const char *class)
+{
+    metric_inc(metric_counter("sluice_callback_local_failures_total",
+                              "Requests that could not be made because of this machine, by reason.", "class=\"%s\"",
+                              class));
+}
+
 void callback_count_outcome(struct callback_metrics *m, const struct platform *platform, enum outcome outcome)
 {
     struct of_platform *p = of(m, platform);

@@ -17,6 +17,8 @@ struct callback_metrics *callback_metrics_free(struct callback_metrics *m); /* a
 /* platform NULL = unknown. class is static and of low cardinality: "ok", "timeout". */
 void callback_count_attempt(struct callback_metrics *m, const struct platform *platform, const char *class,
                             int64_t duration_ms);
+/* A request that could not be made because of us: no descriptor, no certificates. */
+void callback_count_failure(const char *class);
 void callback_count_outcome(struct callback_metrics *m, const struct platform *platform, enum outcome outcome);
 void callback_gauges(struct callback_metrics *m, size_t in_flight, size_t waiting, size_t endpoints);
 

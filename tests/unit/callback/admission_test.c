@@ -103,11 +103,13 @@ Test(admission, while_an_endpoint_hangs_nothing_waits_for_it)
     cr_assert_eq(enter(101, 0, "a", 20000), ADMIT_PARK);
     cr_assert_leq(PARK_MS, 60000);
     for (size_t i = 0; i < going; i++) {
-        admission_leave(A, &T[i], CALL_OVERLOADED, 3000, 0);
+        admission_leave(A, &T[i], CALL_NO_ANSWER, 3000, 0);
     }
     admission_drop(A, &T[going]);
     admission_drop(A, &T[100]);
-    cr_assert_eq(fill(200, "a", 40000), 1, "one call at a time is enough to see that it is back");
+    cr_assert_eq(enter(200, 0, "a", 40000), ADMIT_PARK, "left alone for a while");
+    cr_assert_eq(PARK_MS, 23000);
+    cr_assert_eq(fill(201, "a", 63000), 1, "one call at a time is enough to see that it is back");
 }
 
 Test(admission, the_delay_grows_while_it_stays_busy_and_shrinks_when_it_answers)
@@ -178,4 +180,96 @@ Test(admission, endpoints_are_forgotten_when_there_are_too_many)
         admission_drop(A, &T[0]);
     }
     cr_assert_leq(admission_endpoints(A), (size_t)ADMISSION_LANES_MAX);
+}
+
+/* ---- Several endpoints of one platform, played through: bad ones, and one that answers in 5 ms 100 times a second
+ * ---- */
+
+struct event {
+    struct ticket t;
+    bool healthy;
+    int state; /* 0 = over, 1 = waits, 2 = goes */
+    int64_t end;
+};
+
+struct play {
+    int bad;
+    int64_t period_ms; /* of each of the bad ones */
+    int64_t took_ms;
+    enum call_end end;
+};
+
+#define PLAY_MS 40000
+#define PLAY_EVENTS 120000
+
+static void play_events(const struct play *p, struct event *list, size_t *n, int64_t now)
+{
+    for (int e = 0; e <= p->bad; e++) {
+        char endpoint[16];
+        bool healthy = e == p->bad;
+        int64_t park_ms = 0;
+        if ((now + (int64_t)e * 37) % (healthy ? 10 : p->period_ms) != 0) {
+            continue;
+        }
+        cr_assert_lt(*n, (size_t)PLAY_EVENTS);
+        struct event *x = &list[(*n)++];
+        (void)snprintf(endpoint, sizeof(endpoint), "e%d", e);
+        x->healthy = healthy;
+        enum admit how = admission_enter(A, &PLATFORMS.rows[0], endpoint, &x->t, now, (uint64_t)now * 7919U, &park_ms);
+        x->state = how == ADMIT_GO ? 2 : how == ADMIT_WAIT ? 1 : 0;
+        x->end = now + (healthy ? 5 : p->took_ms);
+    }
+}
+
+/* How many of the healthy one's events of the second half are delivered, of 2,000. */
+static int play(const struct play *p)
+{
+    struct event *list = xcalloc(PLAY_EVENTS, sizeof(*list));
+    size_t n = 0;
+    size_t low = 0;
+    int delivered = 0;
+
+    for (int64_t now = 0; now < PLAY_MS; now++) {
+        int64_t park_ms = 0;
+        play_events(p, list, &n, now);
+        for (size_t i = low; i < n; i++) {
+            struct event *x = &list[i];
+            if (x->state == 2 && x->end <= now) {
+                admission_leave(A, &x->t, x->healthy ? CALL_GOOD : p->end, now, 0);
+                x->state = 0;
+                delivered += x->healthy && now >= PLAY_MS / 2 ? 1 : 0;
+            }
+        }
+        for (; low < n && list[low].state == 0; low++) {
+        }
+        admission_tick(A, now);
+        for (struct ticket *t = NULL; (t = admission_next(A, now)) != NULL;) {
+            struct event *x = (struct event *)(void *)t;
+            x->state = 2;
+            x->end = now + (x->healthy ? 5 : p->took_ms);
+        }
+        for (struct ticket *t = NULL; (t = admission_overdue(A, now, 0, &park_ms)) != NULL;) {
+            ((struct event *)(void *)t)->state = 0;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        admission_drop(A, &list[i].t);
+    }
+    free(list);
+    return delivered;
+}
+
+Test(admission, slow_endpoints_leave_places_to_the_quick_one)
+{
+    cr_assert_geq(play(&(struct play){2, 50, 2000, CALL_GOOD}), 1990);
+}
+
+Test(admission, dead_endpoints_leave_places_to_the_quick_one)
+{
+    cr_assert_geq(play(&(struct play){20, 1000, 3000, CALL_NO_ANSWER}), 1990);
+}
+
+Test(admission, many_dead_endpoints_with_few_events_do_too)
+{
+    cr_assert_geq(play(&(struct play){30, 5000, 3000, CALL_NO_ANSWER}), 1990);
 }
