@@ -1,12 +1,17 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# ./dev demo: everything from one command, and a check that the numbers add up. Writers put business events into the
-# outbox, some transactions roll back; then each committed row must be in the topic once, per key in order.
+# ./dev demo: everything from one command, and a check that the numbers add up. Shops queue events for endpoints that are
+# well, slow, shaky, limited, down or gone; what became of each is compared in plan, tables, topics and at the receiver.
+# Then the endpoints are mended, and what died is sent again: one half by command, the other half in the runbook's SQL.
+#
+# demo_load.sh makes the load, demo_schedule.sh has the retries' pace, demo_count.sh and demo_*.sql the numbers.
 
-readonly DEMO_WRITERS=4 DEMO_TRANSACTIONS=30 DEMO_LIMIT=60
+readonly DEMO_WRITERS=4 DEMO_EVENTS_DEFAULT=3000
 
-DEMO_STARTED_STACK=no DEMO_STACK_UP=no DEMO_DIR='' DEMO_PIDS=()
+DEMO_STARTED_STACK=no DEMO_STACK_UP=no DEMO_DIR='' DEMO_PIDS=() DEMO_EVENTS=0
+
+# ---------------------------------------------------------------------------------------------------- begin and end
 
 demo_cleanup() {
     local rc=$? pid
@@ -21,124 +26,155 @@ demo_cleanup() {
         say ''
         note "stopping what this demo has started"
         stack_stop || true
+    elif ((rc != 0)) && demo_callback_is_fast; then
+        say ''
+        demo_callback_restore || true
     fi
     exit "$rc"
 }
 
-# SQL of one writer. Keys are its own, so its order is the order of the key. Each transaction queues one to four events;
-# every fifth rolls back, every seventh undoes a part through a savepoint.
-demo_writer_sql() {
-    local run=$1 writer=$2 t e key
-    for ((t = 1; t <= DEMO_TRANSACTIONS; t++)); do
-        printf 'BEGIN;\n'
-        for ((e = 0; e <= t % 4; e++)); do
-            key="order-$writer-$((t % 6))"
-            ((t % 7 || e != 1)) || printf 'SAVEPOINT s;\n'
-            printf "INSERT INTO cs_platform_event_outbox (platform, event_type, callback_target, payload, partition_key) VALUES ('demo', 'order.updated', 'https://partner.example/callback', '{\"order\": \"%s\", \"step\": %d, \"amount\": %d, \"currency\": \"CNY\"}', 'demo-%s-%s');\n" \
-                "$key" "$((t * 10 + e))" "$((RANDOM % 100000))" "$run" "$key"
-            ((t % 7 || e != 1)) || printf 'ROLLBACK TO s;\n'
-        done
-        if ((t % 5 == 0)); then printf 'ROLLBACK;\n'; else printf 'COMMIT;\n'; fi
-    done
+# Two demos of one stack would restart the callback role under each other.
+demo_lock() {
+    mkdir -p "$DEV_STATE"
+    exec 6>"$DEV_STATE/demo.lock"
+    flock -n 6 || die 75 "another ./dev demo of this stack is running"
 }
 
-demo_write() {
-    local run=$1 writer pid
-    for ((writer = 1; writer <= DEMO_WRITERS; writer++)); do
-        demo_writer_sql "$run" "$writer" >"$DEMO_DIR/$writer.sql"
-        psql -qAtX -v ON_ERROR_STOP=1 "$DATABASE_URL" -f "$DEMO_DIR/$writer.sql" >"$DEMO_DIR/$writer.out" 2>&1 &
-        DEMO_PIDS+=($!)
-    done
-    for pid in "${DEMO_PIDS[@]}"; do
-        wait "$pid" || die "a writer failed: $(cat "$DEMO_DIR"/*.out | tail -n 3)"
-    done
-    DEMO_PIDS=()
+demo_stack() {
+    local again=no
+    stack_running || DEMO_STARTED_STACK=yes
+    ! demo_callback_runs || again=yes
+    cmd_up
+    DEMO_STACK_UP=yes
+    # One that ran before has another schedule.
+    [[ $again == no ]] || demo_callback_restart || die "callback is not up (see above)"
 }
 
-# Both lists have "key id" in the order that counts within a key; then sorted by key alone, keeping that order.
-demo_rows() {
-    psql -qAtX -F ' ' "$DATABASE_URL" -v run="demo-$1-%" <<<"SELECT partition_key, id FROM cs_platform_event_outbox
-        WHERE partition_key LIKE :'run' ORDER BY queue_seq" | sort -s -k1,1
+# ---------------------------------------------------------------------------------------------------- two rounds
+
+demo_first_round() {
+    step "$DEMO_WRITERS writers insert $DEMO_EVENTS events for endpoints of 7 kinds"
+    note "retries: $(demo_schedule_text)"
+    demo_plan "$DEMO_RUN" "$DEMO_EVENTS" "$DEMO_DIR"
+    demo_write
+    demo_follow
+    demo_written
+    demo_count first >"$DEMO_DIR/first"
+    demo_report "$DEMO_DIR/first"
 }
 
-# Only records since the start of this demo: repeated demos stay fast.
-demo_records() {
-    kcat -C -b "$KAFKA_BROKERS" -t callback.events -o "s@$2" -e -q -X isolation.level=read_committed -f '%k %h\n' |
-        sed -n "s/^\(demo-$1-[^ ]*\) .*ce_id=\([^,]*\).*/\1 \2/p" | sort -s -k1,1
+# What is dead, except what no endpoint can cure, with who is to send it again.
+demo_choose() {
+    demo_sql -F $'\t' -v run="$DEMO_RUN" <<'SQL' >"$DEMO_DIR/before"
+SELECT id, attempt_count, CASE platform WHEN 'sub2api' THEN 'command' ELSE 'sql' END FROM cs_platform_event_outbox
+WHERE partition_key LIKE :'run' || '-%' AND status = 'dead_letter' AND platform <> 'acme' ORDER BY attempt_count DESC, id;
+SQL
+    awk '$3 == "sql" { print $1 }' "$DEMO_DIR/before" >"$DEMO_DIR/repair"
+    [[ -s $DEMO_DIR/repair ]] || die "the numbers do not add up: dead letters to repair: 0"
 }
 
-demo_progress() {
-    if [[ -t 2 ]]; then
-        printf '\r    %s of %s committed rows are in callback.events ' "$1" "$2" >&2
-    else
-        note "$1 of $2 committed rows are in callback.events"
-    fi
+demo_redrive() {
+    local args rc=0
+    args=(dlq redrive callback.dlq --platform sub2api --since "$(date -u -d "@$((DEMO_SINCE_MS / 1000))" +%FT%TZ)" --yes)
+    say "    \$ sluice ${args[*]}"
+    "$(sluice_bin)" "${args[@]}" 2>&1 </dev/null | sed 's/^/    /' >&2 || rc=$?
+    ((rc == 0)) || die "sluice dlq redrive failed (see above)"
 }
 
-# Waits until as many records as rows are there; leaves both lists in DEMO_DIR.
-demo_follow() {
-    local run=$1 since=$2 want have last=-1 end
-    end=$((SECONDS + DEMO_LIMIT))
-    demo_rows "$run" >"$DEMO_DIR/rows"
-    want=$(wc -l <"$DEMO_DIR/rows")
-    while :; do
-        demo_records "$run" "$since" >"$DEMO_DIR/records"
-        have=$(wc -l <"$DEMO_DIR/records")
-        ((have == last)) || demo_progress "$have" "$want"
-        last=$have
-        ((have < want && SECONDS < end)) || break
-        sleep 0.2
-    done
-    [[ ! -t 2 ]] || printf '\n' >&2
+# As typed in the runbook, an id at a time.
+demo_repair() {
+    local id sql="UPDATE cs_platform_event_outbox
+SET status = 'pending',
+    next_attempt_at = NOW(),
+    last_error = NULL,
+    updated_at = NOW()
+WHERE id = '<event_id>';
+DELETE FROM cs_platform_event_dead_letters
+WHERE event_id = '<event_id>';"
+    say "    \$ psql"
+    say "    ${sql//$'\n'/$'\n'    }"
+    while read -r id; do
+        printf '%s\n' "${sql//<event_id>/$id}"
+    done <"$DEMO_DIR/repair" | demo_sql >/dev/null
 }
 
-demo_report() {
-    local run=$1 rows records missing double order=yes written
-    rows=$(wc -l <"$DEMO_DIR/rows")
-    records=$(wc -l <"$DEMO_DIR/records")
-    written=$(cat "$DEMO_DIR"/*.sql | grep -c '^INSERT')
-    missing=$(comm -23 <(sort -u "$DEMO_DIR/rows") <(sort -u "$DEMO_DIR/records") | wc -l)
-    double=$((records - $(sort -u "$DEMO_DIR/records" | wc -l)))
-    cmp -s "$DEMO_DIR/rows" "$DEMO_DIR/records" || order=no
+# What the runbook shows of one of them.
+demo_example() {
+    local id
+    id=$(head -n 1 "$DEMO_DIR/repair")
+    printf '  One of them, %s:\n\n' "$id"
+    psql -qX -P footer=off -v id="$id" "$DATABASE_URL" <<'SQL' | sed '/^$/d; s/^/  /; s/ *$//'
+SELECT attempt_no, response_status, error_message, outcome, to_char(created_at, 'HH24:MI:SS.MS') AS at
+FROM cs_platform_event_delivery_attempts WHERE event_id = :'id' ORDER BY attempt_no;
+SQL
     printf '\n'
-    printf '  %-52s %6d\n' "events inserted by $DEMO_WRITERS writers" "$written" \
-        "  of them rolled back, never to be seen" "$((written - rows))" \
-        "  of them committed" "$rows" \
-        "records in callback.events (read_committed)" "$records" \
-        "missing" "$missing" "twice" "$double"
-    printf '  %-52s %6s\n\n' "the same rows, per key in the order of queue_seq" "$order"
-    [[ $rows -gt 0 && $order == yes ]]
 }
+
+demo_second_round() {
+    demo_choose
+    step "the endpoints are mended; half of what died is redriven, the other half repaired in SQL"
+    receiver_control "{\"mended\": [\"/$DEMO_RUN/\"]}"
+    demo_redrive
+    demo_repair
+    demo_follow
+    demo_count second >"$DEMO_DIR/second"
+    demo_report "$DEMO_DIR/second"
+    demo_example
+}
+
+# ---------------------------------------------------------------------------------------------------- the command
 
 demo_next() {
     cat <<'TEXT'
+
 The stack stays up. Next:
-  ./dev kcat -C -t callback.events -e -f '%k  %h\n'                   records as they are: keys and ce_* headers
-  ./dev sluice tail callback.events                                  the same as JSON
+  ./dev sluice status                                where everything stands
+  ./dev sluice dlq ls                                the dead letters that are left; dlq show ID
+  ./dev psql                                         for the runbook's queries (README.md has them)
   ./dev psql -c "INSERT INTO cs_platform_event_outbox (platform, event_type, callback_target, payload)
-                 VALUES ('demo', 'hello', 'https://partner.example/', '{\"n\": 1}')"
-  ./dev sluice status                                                where everything stands
-  ./dev status | logs relay | up relay=2                             processes, logs, a standby
+                 VALUES ('demo', 'hello', '$(./dev env | sed -n 's/.*_RECEIVER=//p')/fail/1', '{\"n\": 1}')"
+  ./dev logs -f callback                             what becomes of it: one retry, after 10 s
+  ./dev up callback=3                                three instances; ./dev status
   ./dev down [--wipe]
 TEXT
 }
 
+demo_arguments() {
+    local schedule=fast
+    while (($#)); do
+        case $1 in
+            --fast) schedule=fast ;;
+            --slow) schedule=default ;;
+            --schedule=*) schedule=${1#*=} ;;
+            --schedule)
+                schedule=${2:-}
+                (($# == 1)) || shift
+                ;;
+            *) die "$EX_USAGE" "demo: unknown argument $1 (there are --fast and --schedule fast|default)" ;;
+        esac
+        shift
+    done
+    [[ $schedule == fast || $schedule == default ]] || die "$EX_USAGE" "demo: --schedule: expected fast or default"
+    DEMO_EVENTS=${SLUICE_DEMO_EVENTS:-$DEMO_EVENTS_DEFAULT}
+    [[ $DEMO_EVENTS =~ ^[1-9][0-9]{2,4}$ && $DEMO_EVENTS -ge 200 && $DEMO_EVENTS -le 50000 ]] ||
+        die "$EX_USAGE" "SLUICE_DEMO_EVENTS=$DEMO_EVENTS: expected a number of events from 200 to 50000"
+    export -n SLUICE_DEMO_EVENTS # the program refuses variables it does not know
+    [[ $schedule == default ]] || demo_fast_begin
+}
+
 cmd_demo() {
-    local run since
-    (($# == 0)) || die "$EX_USAGE" "demo takes no arguments"
+    local began
+    demo_arguments "$@"
+    demo_lock
     trap demo_cleanup EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
-    stack_running || DEMO_STARTED_STACK=yes
-    cmd_up
-    DEMO_STACK_UP=yes
-    DEMO_DIR=$(mktemp -d)
-    run=$(random_hex 3)
-    since=$(($(now_ms) - 1000))
-    step "$DEMO_WRITERS writers, $((DEMO_WRITERS * DEMO_TRANSACTIONS)) transactions"
-    demo_write "$run"
-    demo_follow "$run" "$since"
-    demo_report "$run" || die "the numbers do not add up (see above; ./dev logs relay)"
-    good "every committed row is in its topic exactly once, in order"
+    demo_stack
+    began=$SECONDS
+    demo_begin
+    demo_first_round
+    demo_second_round
+    demo_verdict "$((SECONDS - began))"
+    ! demo_callback_is_fast || demo_callback_restore || die "callback is not up again (see above)"
     demo_next
 }

@@ -140,7 +140,7 @@ stack_wipe() {
     if ports_load; then
         rm -f -- "$PORTS_DIR/block-$PORT_BASE" 2>/dev/null || true
     fi
-    rm -f -- "$DEV_STATE/ports"
+    rm -f -- "$DEV_STATE/ports" "$DEV_STATE/demo.lock"
 }
 
 cmd_down() {

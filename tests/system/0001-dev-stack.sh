@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Promise: ./dev keeps to its own. `up` twice is harmless, `down` leaves nothing running, a stale pid file never kills
-# a stranger, a taken port is reported with the process that holds it, a second stack beside it takes other ports.
+# a stranger, a taken port is reported with the process that holds it, a second stack beside it takes other ports. The
+# demo's numbers add up, and it leaves the stack as `up` starts it.
 
 . "$(dirname "$0")/lib.sh"
 t_begin "./dev starts, finds and stops only its own" bare
@@ -59,14 +60,26 @@ t_exit "status tells" 1 dev status
 t_exit "up after kill -9" 0 dev up infra
 t_eq "committed before the kill" 7 "$(dev psql -qAtX -c 'SELECT n FROM kept')"
 
+# ---- the demo, as small as it can be and still have everything in it
+
+# It judges its own numbers; here only that it did, and that what it changes is as before.
+SLUICE_DEV_PRESET=$(basename -- "$(dirname -- "$SLUICE_BIN")")
+export SLUICE_DEV_PRESET
+t_exit "demo with too few events" 2 env SLUICE_DEMO_EVENTS=20 "$DEV_ROOT/dev" demo
+t_exit "demo" 0 env SLUICE_DEMO_EVENTS=300 "$DEV_ROOT/dev" demo
+t_match "it has sent everything" 'events inserted by 4 writers +300 ' "${T_OUT//$'\n'/ }"
+t_match "its numbers add up" '[2-9][0-9] numbers add up' "$T_OUT"
+t_eq "short retries in the callback role's environment" 0 \
+    "$(tr '\0' '\n' <"/proc/$(dev status | awk '$1 == "callback-1" { print $3 }')/environ" | grep -c RETRY || true)"
+
 mapfile -t pids < <(dev status | awk 'NR > 1 { print $3 }')
-t_eq "processes" 2 "${#pids[@]}"
+t_eq "processes" 6 "${#pids[@]}"
 
 # ---- a stale pid file: the pid is somebody else's by now, only the start time tells
 
 start_proc stranger sleep 300
 mkdir -p "$SLUICE_DEV_STATE/pid"
-printf '%s 12345\n' "$(proc_pid stranger)" >"$SLUICE_DEV_STATE/pid/relay-1"
+printf '%s 12345\n' "$(proc_pid stranger)" >"$SLUICE_DEV_STATE/pid/relay-7"
 
 # ---- down
 
