@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "kafka/conf.h"
+#include "kafka/log_ends.h"
 #include "kafka/rc.h"
 #include "status.h"
 
@@ -130,29 +131,6 @@ static struct status_reader *reader_of(struct status *st, const struct status_to
     return NULL;
 }
 
-/* A partition that was made or moved just now: the client has to ask again who leads it. */
-static bool leader_moves(rd_kafka_resp_err_t code)
-{
-    return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
-           code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
-}
-
-static enum rc ask_end(rd_kafka_t *rk, const char *topic, int32_t p, int64_t *low, int64_t *end, struct err *err)
-{
-    int64_t until = clock_mono_ms() + ASK_MS;
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(rk, topic, p, low, end, ASK_MS);
-
-    while (leader_moves(code) && clock_mono_ms() < until) {
-        const struct rd_kafka_metadata *md = NULL;
-        clock_sleep_ms(100);
-        if (rd_kafka_metadata(rk, 0, NULL, &md, ASK_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            rd_kafka_metadata_destroy(md);
-        }
-        code = rd_kafka_query_watermark_offsets(rk, topic, p, low, end, ASK_MS);
-    }
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? RC_OK : no_answer(err, code, topic);
-}
-
 /* The ends of one topic, and what of it has to be looked at. committed: of the topic's group, may be NULL. */
 static enum rc ask_ends(struct reading *r, struct status_topic *t, struct status_reader *reader,
                         const rd_kafka_topic_partition_list_t *committed, struct err *err)
@@ -161,7 +139,10 @@ static enum rc ask_ends(struct reading *r, struct status_topic *t, struct status
         int64_t low = 0;
         int64_t end = 0;
         struct lag_part part;
-        TRY(ask_end(r->rk, t->full_name, p, &low, &end, err));
+        rd_kafka_resp_err_t code = kafka_log_ends(r->rk, t->full_name, p, ASK_MS, &low, &end);
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return no_answer(err, code, t->full_name);
+        }
         t->offsets += end - low;
         if (t->dead_letters) {
             lag_part_init(&part, p, low, end, low, NULL, 0, share(t->partitions));

@@ -38,6 +38,32 @@ static const struct command RELAY_CHILDREN[] = {
     {.name = "position", .help = "Where a source stands; go on after a restore.", CHILDREN(POSITION_CHILDREN)},
 };
 
+static const struct command_flag GROUP_SET_FLAGS[] = {
+    {"to", "WHERE", "earliest, latest, or an offset (with --partition); needed."},
+    {"topic", "TOPIC", "Only this topic."},
+    {"partition", "N", "Only this partition."},
+    {"force", NULL, "Also while instances run: they are fenced and go on from there."},
+};
+static const struct command GROUP_CHILDREN[] = {
+    {.name = "show",
+     .args = "[GROUP]",
+     .help = "Position rows, the log's ends, the group's copy; exit code 3 when a row does not fit its log.",
+     .args_max = 1,
+     .run = cmd_position_show},
+    {.name = "set",
+     .args = "GROUP",
+     .help = "Move positions; says what it means, does it with --yes.",
+     .more = "GROUP is a consumer group or the role, such as sink.\n\n"
+             "earliest  the log's start: what is there is handled again\n"
+             "latest    the log's end: what was not handled yet is skipped\n"
+             "OFFSET    this one of a partition\n"
+             "Refused while the group has members.",
+     FLAGS(GROUP_SET_FLAGS),
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_position_set},
+};
+
 static const struct command TOPICS_CHILDREN[] = {
     {.name = "apply", .help = "Create and configure the topics.", .run = cmd_topics_apply},
     {.name = "diff", .help = "Say what differs; exit code 3 when something does.", .run = cmd_topics_diff},
@@ -272,6 +298,7 @@ static const struct command COMMANDS[] = {
      CHILDREN(TOPICS_CHILDREN),
      .run = cmd_topics_diff},
     {.name = "relay", .help = "Positions of the relay's sources.", CHILDREN(RELAY_CHILDREN)},
+    {.name = "position", .help = "Positions of the database processors.", CHILDREN(GROUP_CHILDREN)},
     {.name = "status",
      .help = "One screen: how far every stage is, what waits, what is dead.",
      .more =

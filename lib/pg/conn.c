@@ -192,7 +192,7 @@ enum rc pg_require_direct(PGconn *conn, struct err *err)
         err_set(
             err, RC_FATAL, __FILE__, __LINE__,
             "the session with %s goes through a connection pooler; DATABASE_URL must name PostgreSQL itself, because "
-            "ownership of a source is an advisory lock of one session",
+            "locks, settings and transactions belong to one session",
             pg_where(conn, where, sizeof(where)));
         return err_code(err, ERR_CONFIG);
     }

@@ -72,6 +72,7 @@ static enum rc connect_database(struct dbproc *d, struct err *err)
     PGconn *conn CLEANUP(pg_closep) = NULL;
 
     TRY(pg_open(config_str(d->cfg, "database.url"), &opt, &conn, err));
+    TRY(pg_require_direct(conn, err));
     TRY(set_session(d, conn, err));
     d->conn = conn;
     conn = NULL;

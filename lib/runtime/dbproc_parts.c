@@ -124,23 +124,6 @@ bool dbproc_parts_due(const struct dbproc *d)
     return false;
 }
 
-/* Does the row fit the log? Text of the named state, "" = it does. */
-static void judge(const struct dbproc_part *p, int64_t start, int64_t end, char *out, size_t out_size)
-{
-    out[0] = '\0';
-    if (p->next_offset < start) {
-        (void)snprintf(out, out_size,
-                       "position_behind_log: the row says %" PRId64 ", the log begins at %" PRId64
-                       ": records were deleted unread",
-                       p->next_offset, start);
-    } else if (p->next_offset > end) {
-        (void)snprintf(out, out_size,
-                       "position_beyond_log: the row says %" PRId64 ", the log ends at %" PRId64
-                       ": the topic was made anew or lost records",
-                       p->next_offset, end);
-    }
-}
-
 /* Kafka's copy ahead of the row: the database was restored from a backup. The row rules, its effects are as old. */
 static void compare_copy(const struct dbproc *d, const struct dbproc_part *p, bool first)
 {
@@ -165,7 +148,7 @@ static enum rc take(struct dbproc *d, struct dbproc_part *p, struct err *err)
     p->next_offset = row.next_offset;
     p->read_end = row.next_offset;
     compare_copy(d, p, row.first);
-    judge(p, start, end, why, sizeof(why));
+    dbproc_position_judge(p->next_offset, start, end, why, sizeof(why));
     if (why[0] != '\0') {
         dbproc_part_set(d, p, PART_HALTED, HALTED_LOOK_MS, why);
     } else {

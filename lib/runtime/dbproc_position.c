@@ -132,3 +132,19 @@ void dbproc_position_rollback(PGconn *conn)
         rc_ignore(pg_exec(conn, "ROLLBACK", NULL, &ignored));
     }
 }
+
+void dbproc_position_judge(int64_t next_offset, int64_t log_start, int64_t log_end, char *out, size_t out_size)
+{
+    out[0] = '\0';
+    if (next_offset < log_start) {
+        (void)snprintf(out, out_size,
+                       "position_behind_log: the row says %" PRId64 ", the log begins at %" PRId64
+                       ": records were deleted unread",
+                       next_offset, log_start);
+    } else if (next_offset > log_end) {
+        (void)snprintf(out, out_size,
+                       "position_beyond_log: the row says %" PRId64 ", the log ends at %" PRId64
+                       ": the topic was made anew or lost records",
+                       next_offset, log_end);
+    }
+}

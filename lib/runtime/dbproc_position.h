@@ -40,6 +40,9 @@ enum rc dbproc_position_begin(PGconn *conn, const char *group, struct dbproc_ste
 /* COMMIT. RETRY with a session that is gone: it is not known whether it happened; taking the rows again tells. */
 enum rc dbproc_position_commit(PGconn *conn, struct err *err) MUST_USE;
 
+/* Does a row fit the log? Text of the named state, "" = it does. */
+void dbproc_position_judge(int64_t next_offset, int64_t log_start, int64_t log_end, char *out, size_t out_size);
+
 /* ROLLBACK, if there is something to roll back and somebody to tell. */
 void dbproc_position_rollback(PGconn *conn);
 

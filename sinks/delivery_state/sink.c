@@ -19,6 +19,9 @@ const struct option_table sink_options = {
     .rows = OPTIONS,
     .n_rows = ARRAY_SIZE(OPTIONS)};
 
+const struct dbproc_topic SINK_TOPICS[] = {{.name = "callback.outcomes", .dlq = "callback.dlq"}};
+const size_t SINK_TOPICS_N = ARRAY_SIZE(SINK_TOPICS);
+
 struct sink {
     struct avro_set *set;
     struct outcome_reader *reader;
@@ -124,11 +127,10 @@ void sink_processor_done(struct dbproc_processor *proc)
 
 static enum rc sink_run(struct role_ctx *ctx, struct err *err)
 {
-    static const struct dbproc_topic topics[] = {{.name = "callback.outcomes", .dlq = "callback.dlq"}};
     struct dbproc_processor proc;
 
     TRY(sink_processor_init(&proc, err));
-    enum rc rc = dbproc_run(ctx, topics, ARRAY_SIZE(topics), &proc, err);
+    enum rc rc = dbproc_run(ctx, SINK_TOPICS, SINK_TOPICS_N, &proc, err);
     sink_processor_done(&proc);
     return rc;
 }

@@ -8,6 +8,9 @@
 
 extern const struct role sink_role;
 extern const struct option_table sink_options;
+/* What it reads. */
+extern const struct dbproc_topic SINK_TOPICS[];
+extern const size_t SINK_TOPICS_N;
 
 /* The processor by itself; proc->self is freed with sink_processor_done. */
 enum rc sink_processor_init(struct dbproc_processor *proc, struct err *err) MUST_USE;

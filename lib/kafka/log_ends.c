@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Watermarks, with some patience for new partitions. */
+#include "kafka/log_ends.h"
+
+#include <stdbool.h>
+
+#include "base/clock.h"
+
+#define PAUSE_MS 100
+
+static bool is_passing(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+           code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+}
+
+rd_kafka_resp_err_t kafka_log_ends(rd_kafka_t *rk, const char *topic, int32_t partition, int wait_ms,
+                                   int64_t *out_start, int64_t *out_end)
+{
+    int64_t until = clock_mono_ms() + wait_ms;
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(rk, topic, partition, out_start, out_end, wait_ms);
+
+    while (is_passing(code) && clock_mono_ms() < until) {
+        const struct rd_kafka_metadata *md = NULL;
+        clock_sleep_ms(PAUSE_MS);
+        /* Of the topics the client knows: else it would ask again only later. */
+        if (rd_kafka_metadata(rk, 0, NULL, &md, wait_ms) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            rd_kafka_metadata_destroy(md);
+        }
+        code = rd_kafka_query_watermark_offsets(rk, topic, partition, out_start, out_end, wait_ms);
+    }
+    return code;
+}
