@@ -10,10 +10,12 @@
 # The seed (SLUICE_TEST_SEED) fixes who is killed, stopped or started and when, not where in its work that hits it.
 
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=outcomes.sh
+. "$(dirname "$0")/outcomes.sh"
 
 seed=${SLUICE_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
-kills=${SLUICE_TEST_KILLS:-14}
-rows=500 each=10
+kills=${SLUICE_TEST_KILLS:-$(t_size 5 14)}
+rows=500 each=$(t_size 5 10)
 RANDOM=$((seed % 32768))
 t_begin "a killed sink counts each outcome once"
 t_ok "seed $seed"
@@ -40,10 +42,7 @@ SQL
 }
 
 # One transaction each.
-send() {
-    outcomes "$1" | kcat -P -q -b "$KAFKA_BROKERS" -t "${SLUICE_TOPIC_PREFIX}callback.outcomes" -K $'\t' \
-        -X partitioner=murmur2_random -X "transactional.id=$T_ID" 2>>"$T_DIR/kcat.log"
-}
+send() { outcomes "$1" | outcome_kcat -K $'\t'; }
 
 declare -A up=()
 sink_up() {
@@ -60,12 +59,11 @@ sink_kill() {
 
 sink_up s1
 for ((i = 1; i <= each; i++)); do
-    send "$i" || t_fail "kcat: $(tail -n 3 "$T_DIR/kcat.log")"
+    send "$i"
     sleep 1.5
 done &
 writer=$!
 
-attempts() { t_db "SELECT count(*) FROM cs_platform_event_delivery_attempts"; }
 parked=$((rows / 4))
 wanted=$((rows * each - parked))
 

@@ -11,7 +11,7 @@
 # shellcheck source=outcomes.sh
 . "$(dirname "$0")/outcomes.sh"
 
-rounds=${SLUICE_TEST_ROUNDS:-12}
+rounds=${SLUICE_TEST_ROUNDS:-$(t_size 8 100)}
 rows=60
 t_begin "a sink survives constant rebalances"
 

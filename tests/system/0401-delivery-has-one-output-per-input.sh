@@ -9,7 +9,7 @@
 t_begin "killed delivery processors publish one output per input"
 probe_setup
 
-records=${RECORDS:-12000} kills=${KILLS:-14}
+records=${RECORDS:-$(t_size 3000 12000)} kills=${KILLS:-$(t_size 4 14)}
 RANDOM=${SEED:-$RANDOM}
 feed 1 $((records / 2))
 feed 1 20 retry
@@ -40,5 +40,5 @@ check_exactly_once
 t_eq "dead letters" 20 "$(topic_count callback.dlq)"
 t_match "a dead letter says why" 'errors.class=test' "$(topic_records callback.dlq)"
 all=$(topic_count callback.outcomes read_uncommitted)
-((all > want)) || t_fail "no aborted outputs: the test proves nothing"
+((all > want)) || ! t_is_long || t_fail "no aborted outputs: the test proves nothing"
 t_ok "aborted outputs: $((all - want)) of $all"

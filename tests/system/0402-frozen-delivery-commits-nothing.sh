@@ -11,7 +11,8 @@ probe_setup
 
 vars=(SLUICE_DELIVERY_SESSION_TIMEOUT_MS=3000 SLUICE_DELIVERY_INFLIGHT_MAX=10 SLUICE_PROBE_SLEEP_MS=100
     SLUICE_DELIVERY_COMMIT_LINGER_MS=20)
-feed 1 3000
+records=900
+feed 1 $records
 start_probe a "${vars[@]}"
 wait_until 30 '[[ $(ends a) -gt 100 ]]'
 kill_role a STOP
@@ -24,7 +25,7 @@ wait_until 20 'tail -n +$((lines + 1)) "$(proc_log a)" | grep -q "partitions los
 # What ran when it was stopped may still end; nothing may start before there is a new assignment.
 t_eq "records started between waking up and the loss" 0 \
     "$(tail -n +$((lines + 1)) "$(proc_log a)" | sed '/partitions lost\|partitions revoked/q' | grep -c '^start ' || true)"
-wait_until 90 '[[ $(topic_count callback.outcomes) -ge 3000 ]]'
+wait_until 90 '[[ $(topic_count callback.outcomes) -ge $records ]]'
 sleep 1
 stop_role a 30
 stop_role b 30
