@@ -185,7 +185,8 @@ cmd_status() {
         status_line "kafka-$node" "$DEV_KAFKA/$node/pid" "127.0.0.1:$(kafka_node_port "$DEV_KAFKA" "$node")" \
             "$DEV_KAFKA/$node/log" || rc=1
     done
-    status_line receiver "$(receiver_pid_file)" "127.0.0.1:$(port_receiver)" "$DEV_STATE/log/receiver-1.log" || rc=1
+    [[ ! -e $(receiver_pid_file) ]] || # as with the roles: what nobody has started is not down
+        status_line receiver "$(receiver_pid_file)" "127.0.0.1:$(port_receiver)" "$DEV_STATE/log/receiver-1.log" || rc=1
     for role in "${DEV_ROLES[@]}"; do
         for n in $(role_instances "$role"); do
             status_line "$role-$n" "$(role_pid_file "$role" "$n")" "127.0.0.1:$(role_port "$role" "$n")" \

@@ -13,8 +13,9 @@ export SLUICE_DEV_STATE=$T_DIR/stack SLUICE_DEV_SKIP_DEPS=1
 unset SLUICE_DEV_PORT_BASE DATABASE_URL KAFKA_BROKERS SLUICE_TEST_ADMIN_URL
 mkdir -p "$SLUICE_DEV_STATE"
 chmod 0711 "$SLUICE_DEV_STATE"
-trap '"$DEV_ROOT/dev" down --wipe >/dev/null 2>&1; t_end' EXIT
 dev() { "$DEV_ROOT/dev" "$@"; }
+stop_stack() { dev down --wipe >/dev/null 2>&1; }
+T_AT_END=stop_stack
 
 # ---- commands without a stack
 
@@ -63,8 +64,9 @@ t_eq "committed before the kill" 7 "$(dev psql -qAtX -c 'SELECT n FROM kept')"
 # ---- the demo, as small as it can be and still have everything in it
 
 # It judges its own numbers; here only that it did, and that what it changes is as before.
-SLUICE_DEV_PRESET=$(basename -- "$(dirname -- "$SLUICE_BIN")")
-export SLUICE_DEV_PRESET
+build=${SLUICE_BIN:-release/sluice}
+build=${build%/sluice}
+export SLUICE_DEV_PRESET=${build##*/}
 t_exit "demo with too few events" 2 env SLUICE_DEMO_EVENTS=20 "$DEV_ROOT/dev" demo
 t_exit "demo" 0 env SLUICE_DEMO_EVENTS=300 "$DEV_ROOT/dev" demo
 t_match "it has sent everything" 'events inserted by 4 writers +300 ' "${T_OUT//$'\n'/ }"

@@ -122,7 +122,7 @@ database_refused "row-level security of the owner" 'source payment: row-level se
 "$S" migrate --print-role | sed "s/sluice_run/run_$T_ID/; s/sluice_run/run_$T_ID/g; s/change-me/hunter2/" >"$T_DIR/role.sql"
 t_admin -f "$T_DIR/role.sql"
 drop_role() { t_admin "DROP OWNED BY run_$T_ID; DROP ROLE run_$T_ID" >/dev/null 2>&1 || true; }
-trap 'drop_role; t_end' EXIT
+T_AT_END=drop_role
 few=postgresql://run_$T_ID:hunter2@${DATABASE_URL#*@}
 t_admin "ALTER TABLE payment_outbox ENABLE ROW LEVEL SECURITY"
 refused "row-level security of another role" 1 'source payment: row-level security of table payment_outbox would hide rows' \

@@ -27,7 +27,7 @@ t_eq "the relay's end" 0 "$T_RC"
 # One more old row, with the grants of the restricted role.
 "$SLUICE_BIN" migrate --print-role | sed "s/sluice_run/run_$T_ID/g" >"$T_DIR/role.sql"
 drop_role() { t_admin "DROP OWNED BY run_$T_ID; DROP ROLE run_$T_ID" >/dev/null 2>&1 || true; }
-trap 'drop_role; t_end' EXIT
+T_AT_END=drop_role
 t_admin -f "$T_DIR/role.sql" >/dev/null
 t_db "INSERT INTO dead_letter_outbox (topic, key, value, created_at)
       VALUES ('callback.dlq', 'late', 'v', now() - interval '31 days')"

@@ -42,6 +42,7 @@ T_NAME='' T_DIR='' T_ID='' T_ADMIN_URL='' T_STARTED=$SECONDS
 # For the tests: output of t_exit, exit code of stop_role and role_exit.
 export -n T_OUT='' T_RC=0
 T_DATABASES=() # "admin url" and name of each database to drop
+T_AT_END=''    # function of the test's own that t_end calls first (a trap of its own would lose the exit code)
 
 # ---------------------------------------------------------------------------------------------------- verdicts
 
@@ -186,6 +187,7 @@ t_end() {
     # PIPE: after Ctrl-C nobody reads us any more, and yet everything has to go.
     trap '' INT TERM PIPE
     set +e
+    [[ -z $T_AT_END ]] || "$T_AT_END"
     t_stop_everything 2>/dev/null
     if grep -lE "$T_SANITIZER" "$T_DIR"/*.log >/dev/null 2>&1; then
         printf 'FAIL: sanitizer report in %s\n' "$(grep -lE "$T_SANITIZER" "$T_DIR"/*.log | tr '\n' ' ')"
