@@ -9,7 +9,7 @@
 readonly COMPOSE_DIR=$DEV_STATE/compose-test
 readonly COMPOSE_EVENTS=3000 COMPOSE_PAUSE_MS=8
 
-COMPOSE_LOAD=''
+COMPOSE_LOAD='' COMPOSE_STEP=start
 
 # ---------------------------------------------------------------------------------------------------- the project
 
@@ -25,7 +25,7 @@ compose_unusable() {
         return 0
     }
     version=${version#v}
-    [[ $(printf '2.24\n%s\n' "$version" | sort -V | head -n 1) == 2.24 ]] || {
+    [[ $(printf '2.24\n%s\n' "$version" | sort -V | sed -n 1p) == 2.24 ]] || {
         printf 'docker compose %s is older than 2.24\n' "$version"
         return 0
     }
@@ -85,7 +85,7 @@ compose_cleanup() {
             dc logs --no-color --no-log-prefix "$service" >"$COMPOSE_DIR/$service.log" 2>&1 || true
             show_tail "$COMPOSE_DIR/$service.log" 15
         done
-        note "whole logs: $COMPOSE_DIR/*.log"
+        err "compose-test has failed (exit code $rc), in: $COMPOSE_STEP; whole logs: $COMPOSE_DIR/*.log"
     fi
     dc --profile '*' down -v --remove-orphans >"$COMPOSE_DIR/down" 2>&1 || {
         err "the stack could not be removed: docker compose -p $COMPOSE_PROJECT_NAME down -v"
@@ -97,6 +97,11 @@ compose_cleanup() {
 
 # ---------------------------------------------------------------------------------------------------- checks
 
+compose_step() {
+    COMPOSE_STEP=$*
+    step "$*"
+}
+
 # expect WHAT WANT GOT
 expect() {
     [[ $2 == "$3" ]] || die "$1: expected \"$2\", found \"$3\""
@@ -104,7 +109,7 @@ expect() {
 }
 
 compose_build() {
-    step "images"
+    compose_step "images"
     DC_LIMIT=1500 dc_quiet build migrate || die "the image could not be built"
     DC_LIMIT=900 dc_quiet --profile demo build demo || die "the image of the tools could not be built"
 }
@@ -114,11 +119,14 @@ compose_up() { dc_quiet up -d --wait --wait-timeout 240 "$@" || die "the stack d
 # What a service has in its environment; secrets are not among the names asked for.
 compose_env() { dc exec -T "$1" printenv "$2" || true; }
 
-no_zombies() { ! dc exec -T relay sh -c 'cat /proc/[0-9]*/status 2>/dev/null' | grep -q '^State:.Z'; }
+no_zombies() {
+    local states
+    states=$(dc exec -T relay sh -c 'cat /proc/[0-9]*/status 2>/dev/null | grep ^State:') && [[ $states == *S* && $states != *Z* ]]
+}
 
 compose_image_checks() {
     local label
-    step "the image"
+    compose_step "the image"
     expect "version" "$(sed -n 's/^project(sluice VERSION \([0-9.]*\).*/\1/p' "$DEV_ROOT/CMakeLists.txt")+$IMAGE_REVISION" \
         "$(dc exec -T relay sluice version | cut -d' ' -f2)"
     label=$(docker inspect -f '{{index .Config.Labels "org.opencontainers.image.revision"}}' "sluice:$IMAGE_TAG")
@@ -135,7 +143,7 @@ compose_image_checks() {
 # In the network of the engine's machine, where 127.0.0.1 is what users see; the answer of Kafka names the advertised port.
 compose_port_checks() {
     local tools=(docker run --rm --network host --entrypoint "" "sluice-tools:$IMAGE_TAG") found
-    step "ports on 127.0.0.1"
+    compose_step "ports on 127.0.0.1"
     found=$(timeout 60 "${tools[@]}" kcat -b "127.0.0.1:$KAFKA_PORT" -C -t callback.events -o beginning -e -c 1 -q -f '%k' -m 20) || found=''
     [[ $found == demo-* ]] || die "kcat through 127.0.0.1:$KAFKA_PORT reads \"$found\", expected the key of an event"
     timeout 60 "${tools[@]}" pg_isready -q -h 127.0.0.1 -p "$POSTGRES_PORT" || die "PostgreSQL does not answer on 127.0.0.1:$POSTGRES_PORT"
@@ -164,7 +172,7 @@ restarted() { (($(docker inspect -f '{{.RestartCount}}' "$1") >= 1)); }
 # compose_kill_during_load SERVICE WHEN: the first container of the service, once WHEN events of all are delivered.
 compose_kill_during_load() {
     local id
-    id=$(compose_ids "$1" | head -n 1)
+    id=$(compose_ids "$1" | sed -n 1p)
     wait_for 240 delivered_at_least "$2" || die "fewer than $2 events are delivered after 240 s"
     note "killing a container of $1; $(compose_sql "SELECT count(*) FILTER (WHERE status = 'delivered') || ' of ' || count(*) FROM cs_platform_event_outbox") committed events are delivered"
     compose_kill9 "$id"
@@ -176,7 +184,7 @@ compose_kill_during_load() {
 three_members() { [[ $(dc exec -T relay sluice status | awk '$1 == "callback" && $2 == "callback.events" { print $7 }') == 3 ]]; }
 
 compose_scale_and_kill() {
-    step "three callbacks, and kill -9 under load"
+    compose_step "three callbacks, and kill -9 under load"
     compose_up --no-recreate --scale callback=3
     expect "containers of callback" 3 "$(compose_ids callback | wc -l)"
     wait_for 60 three_members || die "the group does not get three members: $(dc exec -T relay sluice status | grep callback.events)"
@@ -207,10 +215,18 @@ compose_state() {
     dc exec -T receiver sh -c 'cat /var/lib/sluice/secrets/* | sha256sum'
 }
 
+# Volumes of the project's containers that only a number names: `down` would leave them behind, and their data with them.
+compose_anonymous_volumes() {
+    dc ps -aq | xargs -r docker inspect -f '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{.Destination}}{{"\n"}}{{end}}{{end}}' |
+        grep -E '^[0-9a-f]{64} ' || true
+}
+
 compose_down_up() {
-    local before after
-    step "down, and up again"
+    local before after anonymous
+    compose_step "down, and up again"
     before=$(compose_state)
+    anonymous=$(compose_anonymous_volumes)
+    expect "volumes without a name" "" "${anonymous//$'\n'/ }"
     dc_quiet down || die "down failed"
     expect "containers left after down" 0 "$(dc ps -aq | wc -l)"
     compose_up
@@ -227,18 +243,17 @@ compose_down_up() {
 
 # No secret may be seen in a log or in the image.
 compose_no_secrets() {
-    step "secrets"
-    if dc logs --no-color 2>&1 | grep -F whsec_ >&2; then
-        die "a secret is in a log"
-    fi
-    if docker history --no-trunc "sluice-tools:$IMAGE_TAG" | grep -F whsec_ >&2; then
-        die "a secret is in the image"
-    fi
+    compose_step "secrets"
+    dc logs --no-color >"$COMPOSE_DIR/last" 2>&1 || die "the logs cannot be read"
+    grep -q 'secrets: demo: kept' "$COMPOSE_DIR/last" || die "the log of the job secrets is not among the logs"
+    ! grep -F whsec_ "$COMPOSE_DIR/last" >&2 || die "a secret is in a log"
+    docker history --no-trunc "sluice-tools:$IMAGE_TAG" >"$COMPOSE_DIR/last" || die "the image's history cannot be read"
+    ! grep -F whsec_ "$COMPOSE_DIR/last" >&2 || die "a secret is in the image"
     good "none in the logs, none in the image"
 }
 
 compose_gone() {
-    step "down -v"
+    compose_step "down -v"
     dc_quiet --profile '*' down -v --remove-orphans || die "down -v failed"
     expect "containers, volumes and networks left" "" \
         "$(docker ps -aq --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME")$(docker volume ls -q --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME")$(docker network ls -q --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME")"
@@ -265,11 +280,11 @@ cmd_compose_test() {
     trap 'exit 143' TERM
     dc_quiet --profile '*' down -v --remove-orphans || die "what an earlier run left cannot be removed"
     compose_build
-    step "up"
+    compose_step "up"
     compose_up
     good "$(dc ps -a --format '{{.Service}} {{.Status}}' | paste -sd, | sed 's/,/, /g')"
     compose_image_checks
-    step "the demo job"
+    compose_step "the demo job"
     compose_demo 300 >&2 || die "the demo job failed"
     compose_port_checks
     compose_scale_and_kill
