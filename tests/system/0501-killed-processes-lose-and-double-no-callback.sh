@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Promise: whichever process of the road dies, every event ends delivered or dead, as its target wants it; each attempt that
+# counts is counted once and numbered without a gap; a partner sees one id for each event, and a request again only when
+# its first one was cut off.
+#
+# How it could break: offsets committed apart from outcomes; work that was done above a slow record forgotten; a producer
+# that is not fenced; results that are guessed; a sink that applies a batch twice.
+#
+# The seed (SLUICE_TEST_SEED) fixes who is killed and after how long, not where in its work that hits it.
+
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=callbacks.sh
+. "$(dirname "$0")/callbacks.sh"
+
+events=${SLUICE_TEST_EVENTS:-4000}
+seed=${SLUICE_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
+RANDOM=$((seed % 32768))
+t_begin "killed processes lose and double no callback"
+t_ok "seed $seed, $events events"
+cb_begin
+
+# Short sessions and small transactions, so that kills hit many of them; few records at once, so that few are repeated.
+held=100
+export SLUICE_SINK_SESSION_TIMEOUT_MS=1500 SLUICE_DELIVERY_SESSION_TIMEOUT_MS=6000 SLUICE_SINK_BATCH_ROWS_MAX=20
+export SLUICE_DELIVERY_COMMIT_LINGER_MS=2 SLUICE_DELIVERY_INFLIGHT_MAX=50 SLUICE_DELIVERY_RECORDS_MAX=$held
+
+roles=(relay callback sink)
+for role in "${roles[@]}"; do
+    start_role "$role" "$role"
+done
+
+# In parts, a kill after each.
+parts=$((events / 250))
+for ((part = 0; part < parts; part++)); do
+    cb_insert $((part * events / parts + 1)) $(((part + 1) * events / parts))
+    sleep "$((RANDOM % 2)).$((RANDOM % 10))"
+    victim=${roles[RANDOM % 3]}
+    proc_alive "$victim" || t_fail "$victim has ended by itself"
+    cb_cut "$victim" kill_role "$victim"
+    start_role "$victim" "$victim"
+done
+
+# And one that surely leaves a transaction open: without one the rest would prove little.
+for ((n = 0; n < 200; n++)); do
+    ((n % 5)) || cb_insert $((events + n * 50 + 1)) $((events + (n + 5) * 50))
+    sleep "0.$((RANDOM % 4))"
+    ! cb_kill_in_transaction callback || break
+done
+((n < 200)) || t_fail "no transaction was open at any of $n moments"
+start_role callback callback
+
+cb_settle 300
+cb_judge
+cb_repeated $held callback
+aborted=$(cb_aborted)
+((aborted > 0)) || t_fail "no aborted outcomes: this proves nothing"
+t_ok "aborted outcomes, for read_uncommitted only: $aborted"
+for role in "${roles[@]}"; do
+    stop_role "$role"
+    t_eq "the end of $role" 0 "$T_RC"
+done

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Promise: PostgreSQL and Kafka may be killed and restarted under the whole road; relay, callback and sink wait and go on,
+# the same processes, and the books agree as in 0501.
+#
+# How it could break: a commit whose answer was lost is taken for failed (doubled) or for done (lost); a slot or a position
+# that is not taken again; a process that ends where it should wait.
+
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=callbacks.sh
+. "$(dirname "$0")/callbacks.sh"
+events=${SLUICE_TEST_EVENTS:-1500}
+t_begin "callbacks outlive restarts of PostgreSQL and Kafka" bare
+t_program
+own_pg "recovery_init_sync_method = syncfs"
+own_kafka 1
+t_migrate
+cb_begin
+
+held=100
+export SLUICE_SINK_SESSION_TIMEOUT_MS=6000 SLUICE_DELIVERY_SESSION_TIMEOUT_MS=6000 SLUICE_SINK_BATCH_ROWS_MAX=20
+export SLUICE_DELIVERY_COMMIT_LINGER_MS=2 SLUICE_DELIVERY_INFLIGHT_MAX=50 SLUICE_DELIVERY_RECORDS_MAX=$held
+roles=(relay callback sink)
+for role in "${roles[@]}"; do
+    start_role "$role" "$role"
+done
+
+answered() { receiver_stat requests; }
+# under_load WHAT COMMAND...: in the middle of callbacks, and they go on afterwards.
+part=0
+under_load() {
+    local what=$1 before role
+    shift
+    before=$(answered)
+    cb_insert $((part * events / 5 + 1)) $(((part + 1) * events / 5))
+    part=$((part + 1))
+    wait_until 60 "(( \$(answered) > $before ))"
+    cb_cut server "$@"
+    before=$(answered)
+    cb_insert $((events + part)) $((events + part))
+    wait_until 90 "(( \$(answered) > $before ))"
+    for role in "${roles[@]}"; do
+        proc_alive "$role" || t_fail "$role has ended: $what"
+    done
+    t_ok "$what: callbacks go on"
+}
+kafka_again() { own_kafka_kill9 && sleep 1 && own_kafka_start; }
+kafka_restart() { own_kafka_stop && own_kafka_start; }
+pg_again() { own_pg_kill9 && own_pg_start; }
+pg_restart() { own_pg_stop && own_pg_start; }
+both_again() { own_pg_kill9 && own_kafka_kill9 && own_kafka_start && own_pg_start; }
+under_load "broker killed" kafka_again
+under_load "PostgreSQL killed" pg_again
+under_load "broker stopped and started" kafka_restart
+under_load "PostgreSQL stopped and started" pg_restart
+under_load "both killed" both_again
+
+cb_settle 200
+cb_judge
+cb_repeated $held 'server|callback'
+for role in "${roles[@]}"; do
+    stop_role "$role" 40
+    t_eq "the end of $role" 0 "$T_RC"
+done
