@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# ./dev test: everything CI runs, from nothing, with a throw-away stack of its own; ./dev bench works the same way.
+# ./dev test: everything CI runs, from nothing, with a throw-away stack of its own; ./dev torture and ./dev bench work the
+# same way.
 # A stack started with ./dev up is not touched. Started again under another state directory (run_apart), so that every
 # part of the script means that one.
 
@@ -56,13 +57,14 @@ phase() {
     return "$rc"
 }
 
+# test_summary [COMMAND]
 test_summary() {
     local line
     printf '\n'
     for line in "${TEST_SUMMARY[@]}"; do
         printf '%s\n' "$line"
     done
-    printf '%-34s %-6s %5d s\n' "./dev test" "$([[ $TEST_FAILED == no ]] && echo ok || echo FAILED)" "$SECONDS"
+    printf '%-34s %-6s %5d s\n' "./dev ${1:-test}" "$([[ $TEST_FAILED == no ]] && echo ok || echo FAILED)" "$SECONDS"
 }
 
 # ctest_run PRESET LABELS [ARG...]: closing lines are ctest's own.
@@ -152,6 +154,27 @@ cmd__test() {
         test_everything || true
     fi
     test_summary
+    [[ $TEST_FAILED == no ]]
+}
+
+# ./dev torture [CTEST-ARGUMENT]...: long forms, with a seed that is printed and decides about who is killed and when.
+cmd_torture() {
+    export SLUICE_DEV_KAFKA_HEAP=${SLUICE_DEV_KAFKA_HEAP:-512m}
+    export SLUICE_TEST_SEED=${SLUICE_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
+    [[ $SLUICE_TEST_SEED =~ ^[0-9]{1,15}$ ]] || die 2 "SLUICE_TEST_SEED must be a number, not $SLUICE_TEST_SEED"
+    run_apart torture "$@"
+}
+
+cmd__torture() {
+    test_lock torture
+    step "packages"
+    deps
+    step "seed $SLUICE_TEST_SEED; SLUICE_TEST_SEED=$SLUICE_TEST_SEED ./dev torture does the same again"
+    if phase "build asan" build asan && phase "PostgreSQL and Kafka" test_stack_up; then
+        stack_env
+        phase "torture, asan, seed $SLUICE_TEST_SEED" ctest_run asan '^torture$' "$@" || true
+    fi
+    test_summary torture
     [[ $TEST_FAILED == no ]]
 }
 

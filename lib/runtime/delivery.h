@@ -80,7 +80,7 @@ struct delivery_why {
     const char *class;   /* low cardinality: "invalid-value", "exhausted", "unknown-platform" */
     const char *message; /* for people; cut to 512 bytes */
     const char *stage;   /* what was being done; NULL = the processor's name */
-    int delivery_count;  /* calls made for it so far, in all rounds; 0 = start_no */
+    int delivery_count;  /* calls made for it in this round; 0 = start_no */
     int64_t retry_ms;    /* RC_RETRY: not before this; 0 = by backoff */
 };
 
