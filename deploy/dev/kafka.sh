@@ -151,7 +151,7 @@ kafka_ready_or_dead() { kafka_ready "$1" || ! kafka_alive "$1"; }
 
 # kafka_wait DIR [SECONDS]: until the cluster is ready; says why it is not.
 kafka_wait() {
-    local dir=$1 seconds=${2:-60} node
+    local dir=$1 seconds=${2:-120} node
     wait_for "$seconds" kafka_ready_or_dead "$dir" || true
     kafka_alive "$dir" && kafka_ready "$dir" && return 0
     err "Kafka is not ready"
