@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Promise: PostgreSQL and Kafka may be killed and restarted under the whole road; relay, callback and sink wait and go on,
-# the same processes, and the books agree as in 0501.
+# the same processes, and the books agree as in 0511.
 #
 # How it could break: a commit whose answer was lost is taken for failed (doubled) or for done (lost); a slot or a position
 # that is not taken again; a process that ends where it should wait.

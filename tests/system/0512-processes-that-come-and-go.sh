@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Promise: the same as in 0501 with two callback processes and two sinks of which any may be killed, stopped or started at
+# Promise: the same as in 0511 with two callback processes and two sinks of which any may be killed, stopped or started at
 # any moment, so that partitions go from one to the other while work is under way.
 #
 # How it could break: a process that was asked to give a partition up and commits for it later; one that takes a partition
@@ -13,7 +13,7 @@
 # shellcheck source=callbacks.sh
 . "$(dirname "$0")/callbacks.sh"
 
-events=${SLUICE_TEST_EVENTS:-2000}
+events=${SLUICE_TEST_EVENTS:-1600}
 seed=${SLUICE_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
 RANDOM=$((seed % 32768))
 t_begin "processes that come and go lose and double no callback"

@@ -62,7 +62,7 @@ start_role callback callback SLUICE_CALLBACK_ALLOW_NETS=127.0.0.1/32
 bad stranger "http://$at/ok" unknown-platform 'the platform has no secret'
 bad sub2api "http://$at/ok" unknown-platform 'the platform has no secret'
 bad $'demo\r\nx-injected: 1' "http://$at/ok" unknown-platform 'the platform has no secret'
-bad demo 'no url at all' url-malformed 'not a URL: "no url at all"'
+bad demo 'no url at all' url-malformed 'not a URL'
 bad demo '' url-malformed 'not a URL'
 bad demo "http:///ok" url-malformed 'not a URL'
 bad demo "http://$at/o"$'\r\n'"x-injected: 1" url-malformed 'not a URL'
