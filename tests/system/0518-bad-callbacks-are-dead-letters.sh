@@ -91,7 +91,8 @@ class H(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
     def do_POST(self):
         self.rfile.read(int(self.headers['content-length']))
-        print(self.raw_requestline.decode('latin-1').strip(), *('%s=%s' % h for h in self.headers.items()), sep='|', flush=True)
+        parts = [self.raw_requestline.decode('latin-1').strip()] + ['%s=%s' % h for h in self.headers.items()]
+        sys.stdout.write('|'.join(parts) + '\n'); sys.stdout.flush()  # in one piece: requests come side by side
         self.send_response(200); self.send_header('content-length', '0'); self.end_headers()
     def log_message(self, *a): pass
 s = http.server.ThreadingHTTPServer(('127.0.0.1', 0), H)
