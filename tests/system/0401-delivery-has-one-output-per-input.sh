@@ -10,7 +10,9 @@ t_begin "killed delivery processors publish one output per input"
 probe_setup
 
 records=${RECORDS:-$(t_size 3000 12000)} kills=${KILLS:-$(t_size 4 14)}
-RANDOM=${SEED:-$RANDOM}
+seed=${SLUICE_TEST_SEED:-$RANDOM}
+RANDOM=$((seed % 32768))
+t_ok "seed $seed"
 feed 1 $((records / 2))
 feed 1 20 retry
 feed 1 20 reject

@@ -14,7 +14,7 @@
 # shellcheck source=callbacks.sh
 . "$(dirname "$0")/callbacks.sh"
 
-events=${SLUICE_TEST_EVENTS:-2400}
+events=${SLUICE_TEST_EVENTS:-$(t_size 2400 20000)}
 seed=${SLUICE_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
 RANDOM=$((seed % 32768))
 t_begin "killed processes lose and double no callback"

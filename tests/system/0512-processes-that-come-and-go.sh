@@ -13,7 +13,7 @@
 # shellcheck source=callbacks.sh
 . "$(dirname "$0")/callbacks.sh"
 
-events=${SLUICE_TEST_EVENTS:-1600}
+events=${SLUICE_TEST_EVENTS:-$(t_size 1600 20000)}
 seed=${SLUICE_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
 RANDOM=$((seed % 32768))
 t_begin "processes that come and go lose and double no callback"

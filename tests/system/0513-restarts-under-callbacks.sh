@@ -10,7 +10,7 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=callbacks.sh
 . "$(dirname "$0")/callbacks.sh"
-events=${SLUICE_TEST_EVENTS:-1000}
+events=${SLUICE_TEST_EVENTS:-$(t_size 1000 20000)}
 t_begin "callbacks outlive restarts of PostgreSQL and Kafka" bare
 t_program
 own_pg "recovery_init_sync_method = syncfs"
@@ -52,7 +52,7 @@ pg_stopped() { own_pg_stop && own_pg_start; }
 both_killed() { own_pg_kill9 && own_kafka_kill9 && own_kafka_start && own_pg_start; }
 both_stopped() { own_kafka_stop && own_pg_stop && own_pg_start && own_kafka_start; }
 turns=(kafka_killed pg_killed both_stopped)
-((events < 10000)) || turns=(kafka_killed pg_killed kafka_stopped pg_stopped both_killed both_stopped kafka_killed pg_killed)
+! t_is_long || turns=(kafka_killed pg_killed kafka_stopped pg_stopped both_killed both_stopped kafka_killed pg_killed)
 each=$((events / ${#turns[@]}))
 for turn in "${turns[@]}"; do
     under_load "${turn/_/ }" "$turn"

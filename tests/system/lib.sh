@@ -102,7 +102,7 @@ t_program() {
     [[ -x ${SLUICE_BIN:-} ]] || t_fail "no program to test; ./dev build asan makes it (or set SLUICE_BIN)"
 }
 
-# Some tests have a short form for `./dev test` and a long one (SLUICE_TEST_LONG=1; ctest -L torture).
+# Some tests have a short form for `./dev test` and a long one (SLUICE_TEST_LONG=1; ./dev torture).
 t_is_long() { [[ ${SLUICE_TEST_LONG:-} == 1 ]]; }
 
 # t_size SHORT LONG: the one of this form.
