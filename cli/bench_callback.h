@@ -21,6 +21,7 @@
 
 #define PARTNER_ENDPOINTS_MAX 1000
 #define PARTNER_PAYLOAD_MAX 8192
+#define BENCH_CALLBACK_HELD "sluice_delivery_records_held{role=\"callback\"}" /* read and not committed */
 
 /* Processor seconds per 1,000 deliveries; -1 = not known. */
 struct callback_cost {

@@ -6,7 +6,6 @@
 #include "bench_callback.h"
 
 #define POLL_MS 10
-#define HELD "sluice_delivery_records_held{role=\"callback\"}"
 
 /* The relay's own records: it runs until all rows are published, and ends. */
 static enum rc publish(struct callback_bench *b, int64_t n, struct err *err)
@@ -35,7 +34,7 @@ static enum rc wait_for_commits(struct callback_bench *b, const struct bench_sta
         n = atomic_load(&s->n_seen);
         TRY(bench_child_alive(&b->callback, err));
         if (n == s->n) {
-            TRY(bench_child_metric(&b->callback, HELD, &held, err));
+            TRY(bench_child_metric(&b->callback, BENCH_CALLBACK_HELD, &held, err));
         }
         TRY(bench_callback_moving(&stall, n, "delivering", err));
         bench_progress(&b->base, "delivering", n, s->n);
