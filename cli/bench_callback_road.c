@@ -131,7 +131,7 @@ static enum rc wait_for_rest(struct callback_bench *b, struct err *err)
 
     partner_hang(b->partner, -1);
     bench_callback_stop_one(&b->relay, &b->relay_peak_kib);
-    for (int quiet = 0; quiet < REST_POLLS; quiet = held > 0 ? 0 : quiet + 1) {
+    for (int quiet = 0; quiet<REST_POLLS; quiet = held> 0 ? 0 : quiet + 1) {
         TRY(bench_child_metric(&b->callback, BENCH_CALLBACK_HELD, &held, err));
         TRY(bench_check(deadline, "the rest of the events", err));
         clock_sleep_ms(2 * POLL_MS);

@@ -10,7 +10,7 @@
 #define CHUNK_ROWS 1000
 #define CHUNK_TIMEOUT_MS 30000
 #define PARAMS 6
-#define ASK_TIMEOUT_MS 20000
+#define ASK_TIMEOUT_MS 15000
 #define OURS "platform = '" BENCH_PLATFORM "' AND event_type = '" BENCH_EVENT "'"
 
 /* Row i goes to endpoint i % n; a key belongs to one endpoint, and there are BENCH_KEYS of them at least. The payload
@@ -91,32 +91,38 @@ static enum rc refuse_reader(const struct status_reader *r, struct err *err)
     return RC_OK;
 }
 
-static enum rc ask(struct status *st, const struct config *cfg, struct err *err)
+static enum rc ask_once(struct status *st, const struct config *cfg, struct err *err)
 {
-    TRY(status_init(st, cfg, 0, err));
-    status_ask_database(st);
-    status_ask_kafka(st);
-    if (!st->db_known || !st->kafka_known) {
-        *err = st->db_known ? st->kafka_err : st->db_err;
-        return err->rc;
+    enum rc rc = status_init(st, cfg, 0, err);
+
+    if (rc == RC_OK) {
+        status_ask_database(st);
+        status_ask_kafka(st);
     }
-    return RC_OK;
-}
-
-/* A new broker makes its topic of offsets when it is first asked for one. */
-enum rc bench_callback_refuse(struct callback_bench *b, struct err *err)
-{
-    CLEANUP(freep) struct status *st = xcalloc(1, sizeof *st);
-    int64_t deadline = clock_mono_ms() + ASK_TIMEOUT_MS;
-    enum rc rc = ask(st, b->base.cli->cfg, err);
-
-    while (rc == RC_RETRY && clock_mono_ms() < deadline && !bench_interrupted()) {
-        status_done(st);
-        rc = ask(st, b->base.cli->cfg, err);
+    if (rc == RC_OK && (!st->db_known || !st->kafka_known)) {
+        *err = st->db_known ? st->kafka_err : st->db_err;
+        rc = err->rc;
     }
     for (size_t i = 0; i < STATUS_READERS && rc == RC_OK; i++) {
         rc = refuse_reader(&st->readers[i], err);
     }
     status_done(st);
     return rc;
+}
+
+/* A new broker makes its topic of offsets when it is first asked for one, and a role that has ended stays a member for
+ * its session's time. */
+enum rc bench_callback_refuse(struct callback_bench *b, struct err *err)
+{
+    CLEANUP(freep) struct status *st = xcalloc(1, sizeof *st);
+    int64_t deadline = clock_mono_ms() + ASK_TIMEOUT_MS;
+
+    for (;;) {
+        enum rc rc = ask_once(st, b->base.cli->cfg, err);
+        if ((rc != RC_RETRY && rc != RC_REJECT) || clock_mono_ms() > deadline || bench_interrupted()) {
+            return rc;
+        }
+        bench_progress(&b->base, "looking at the stack", ASK_TIMEOUT_MS - (deadline - clock_mono_ms()), ASK_TIMEOUT_MS);
+        clock_sleep_ms(500);
+    }
 }

@@ -372,6 +372,7 @@ enum rc delivery_run(struct role_ctx *role, const struct delivery_processor *pro
     handles_close(d);
     role_unwatch(role, d->watch);
     delivery_names_free(d);
+    delivery_scratches_free(d);
     free(d->batch);
     free(d->owner);
     free(d);

@@ -41,7 +41,8 @@ struct delivery_task {
     struct part *part;
     struct delivery_event event;
     struct arena event_mem;
-    struct arena out_mem; /* of this start */
+    struct arena out_mem;    /* what this start has emitted */
+    struct scratch *scratch; /* RUNNING: the processor's memory */
     struct out *outs;
     struct out **outs_end;
     size_t n_outs;
@@ -56,6 +57,12 @@ struct delivery_task {
     int64_t due_ms;          /* WAITING: when; FINISHED and COMMITTING: since when */
     struct delivery_why why; /* of its dead letter */
     size_t bytes;            /* counted in d->bytes */
+};
+
+/* Memory of a start, used again by later ones: only what was emitted has to stay until it is committed. */
+struct scratch {
+    struct arena mem;
+    struct scratch *next; /* of those that are free */
 };
 
 struct task_list {
@@ -155,6 +162,8 @@ struct delivery {
 
     struct delivery_task *all;
     size_t n_all;
+    struct scratch *scratches; /* free ones */
+    size_t n_scratches;
     size_t bytes;
     size_t n_running;
     struct task_list ready;
@@ -184,9 +193,11 @@ void delivery_drop_unstarted(struct delivery *d);
 void delivery_drop_running(struct delivery *d);
 void delivery_drop_finished(struct delivery *d);
 
-/* delivery_event.c */
-void delivery_copy_headers(struct delivery_task *t, const rd_kafka_message_t *msg);
-void delivery_set_id(struct delivery_task *t); /* after the headers */
+/* delivery_copy.c */
+void delivery_copy_event(struct delivery_task *t, const rd_kafka_message_t *msg);
+void delivery_scratch_take(struct delivery_task *t); /* for a start */
+void delivery_scratch_drop(struct delivery_task *t); /* harmless when there is none */
+void delivery_scratches_free(struct delivery *d);
 
 /* delivery_key.c: the table of keys with records that are not finished. */
 bool delivery_key_join(struct delivery_task *t); /* true: it may go: as the first, or as one too much behind it */

@@ -10,8 +10,8 @@
 #include "kafka/rc.h"
 #include "runtime/delivery_internal.h"
 
-#define TASK_CHUNK_BYTES 1024
-#define START_TURN 64 /* tasks started before the loop has its turn: those under way must not wait for long */
+#define OUT_CHUNK_BYTES 256 /* an output takes a chunk of just its size */
+#define START_TURN 64       /* tasks started before the loop has its turn: those under way must not wait for long */
 
 static void append(struct task_list *l, struct delivery_task *t)
 {
@@ -49,24 +49,12 @@ static void count_bytes(struct delivery_task *t)
 static struct delivery_task *make_task(struct delivery *d, struct part *p, const rd_kafka_message_t *msg)
 {
     struct delivery_task *t = xcalloc(1, sizeof(*t));
-    rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-    struct delivery_event *e = &t->event;
 
     t->d = d;
     t->part = p;
-    arena_init(&t->event_mem, TASK_CHUNK_BYTES);
-    arena_init(&t->out_mem, TASK_CHUNK_BYTES);
+    arena_init(&t->out_mem, OUT_CHUNK_BYTES);
     t->outs_end = &t->outs;
-    e->topic = d->input;
-    e->partition = msg->partition;
-    e->offset = msg->offset;
-    e->timestamp_ms = rd_kafka_message_timestamp(msg, &type);
-    e->key = msg->key != NULL ? arena_strndup(&t->event_mem, msg->key, msg->key_len) : NULL;
-    e->key_len = msg->key != NULL ? msg->key_len : 0;
-    e->value = msg->payload != NULL ? arena_strndup(&t->event_mem, msg->payload, msg->len) : NULL;
-    e->value_len = msg->payload != NULL ? msg->len : 0;
-    delivery_copy_headers(t, msg);
-    delivery_set_id(t);
+    delivery_copy_event(t, msg);
     t->all_next = d->all;
     if (d->all != NULL) {
         d->all->all_prev = t;
@@ -91,6 +79,7 @@ void delivery_task_free(struct delivery_task *t)
     }
     d->n_all--;
     d->bytes -= t->bytes;
+    delivery_scratch_drop(t);
     arena_done(&t->event_mem);
     arena_done(&t->out_mem);
     free(t);
@@ -144,6 +133,7 @@ void delivery_start_ready(struct delivery *d)
         t->state = TASK_RUNNING;
         t->data = NULL;
         t->event.start_no++;
+        delivery_scratch_take(t);
         d->n_running++;
         d->proc->start(d->proc_ctx, &t->event, t);
     }
@@ -162,11 +152,6 @@ void delivery_wake_waiting(struct delivery *d, int64_t now)
     }
 }
 
-struct arena *delivery_arena(struct delivery_task *task)
-{
-    return &task->out_mem;
-}
-
 void delivery_set_data(struct delivery_task *task, void *data)
 {
     task->data = data;
@@ -175,44 +160,6 @@ void delivery_set_data(struct delivery_task *task, void *data)
 void *delivery_data(const struct delivery_task *task)
 {
     return task->data;
-}
-
-static const char *full_name(const struct delivery *d, const char *topic)
-{
-    for (size_t i = 0; d->proc->outputs[i] != NULL; i++) {
-        if (strcmp(d->proc->outputs[i], topic) == 0) {
-            return d->topics[i];
-        }
-    }
-    abort(); /* a programmer's mistake */
-}
-
-void delivery_emit(struct delivery_task *task, const struct delivery_record *rec)
-{
-    struct arena *a = &task->out_mem;
-    struct out *o = arena_alloc(a, sizeof(*o));
-    struct producer_header *headers = arena_alloc(a, (rec->n_headers + 1) * sizeof(*headers));
-
-    assert(task->state == TASK_RUNNING);
-    for (size_t i = 0; i < rec->n_headers; i++) {
-        const struct producer_header *h = &rec->headers[i];
-        headers[i] =
-            (struct producer_header){.name = arena_strndup(a, h->name, strlen(h->name)),
-                                     .value = h->value != NULL ? arena_strndup(a, h->value, h->value_len) : NULL,
-                                     .value_len = h->value_len};
-    }
-    *o = (struct out){.rec = {.topic = full_name(task->d, rec->topic),
-                              .partition = RD_KAFKA_PARTITION_UA,
-                              .key = rec->key != NULL ? arena_strndup(a, rec->key, rec->key_len) : NULL,
-                              .key_len = rec->key_len,
-                              .value = rec->value != NULL ? arena_strndup(a, rec->value, rec->value_len) : NULL,
-                              .value_len = rec->value_len,
-                              .timestamp_ms = rec->timestamp_ms,
-                              .headers = headers,
-                              .n_headers = rec->n_headers}};
-    *task->outs_end = o;
-    task->outs_end = &o->next;
-    task->n_outs++;
 }
 
 static void forget_outs(struct delivery_task *t)
@@ -297,6 +244,7 @@ void delivery_finish(struct delivery_task *task, enum rc rc, const struct delive
         finish_for_good(task);
         break;
     }
+    delivery_scratch_drop(task); /* what why points to is in it */
     count_bytes(task);
     delivery_start_ready(d);
 }
