@@ -23,8 +23,9 @@ static enum rc configure(rd_kafka_conf_t *conf, const struct delivery *d, struct
         {"max.poll.interval.ms", "60000"},
         {"partition.assignment.strategy", "range,roundrobin"}, /* eager: cooperative has bugs before 2.10 */
         {"enable.partition.eof", "true"},
-        {"queued.max.messages.kbytes", "8192"},
-        {"queued.min.messages", "5000"},
+        {"queued.max.messages.kbytes", "4096"},
+        {"queued.min.messages", "2000"},
+        {"fetch.message.max.bytes", "262144"}, /* of each partition; a larger record still comes */
         {"fetch.wait.max.ms", "10"}, /* a read_committed fetch is not woken by the end of a transaction */
         {"check.crcs", "true"},
     };
