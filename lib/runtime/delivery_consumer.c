@@ -26,7 +26,7 @@ static enum rc configure(rd_kafka_conf_t *conf, const struct delivery *d, struct
         {"queued.max.messages.kbytes", "4096"},
         {"queued.min.messages", "2000"},
         {"fetch.message.max.bytes", "262144"}, /* of each partition; a larger record still comes */
-        {"fetch.wait.max.ms", "10"}, /* a read_committed fetch is not woken by the end of a transaction */
+        {"fetch.wait.max.ms", "10"},           /* a read_committed fetch is not woken by the end of a transaction */
         {"check.crcs", "true"},
     };
 
