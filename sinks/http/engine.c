@@ -13,29 +13,32 @@
 #define IN_FLIGHT_MAX 2048
 #define ENDPOINT_MAX 16
 
-/* A socket that libcurl wants watched. */
-struct watch {
-    uv_poll_t poll;
-    struct http_engine *engine;
-    curl_socket_t fd;
-};
-
 static void close_now(struct http_engine *engine);
 
 static void call_free(struct http_call *call)
 {
     struct http_engine *engine = call->engine;
-    if (call->easy != NULL) {
-        (void)curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, NULL);
-        (void)curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, NULL);
-        if (engine->pool_n < EASY_POOL_MAX && !engine->closing) {
-            engine->pool[engine->pool_n++] = call->easy;
-        } else {
-            curl_easy_cleanup(call->easy);
-        }
+    if (engine->pool_n >= CALL_POOL_MAX || engine->closing) {
+        transfer_free(call);
+        return;
     }
-    curl_slist_free_all(call->headers);
-    free(call);
+    transfer_clear(call);
+    call->next = engine->pool;
+    engine->pool = call;
+    engine->pool_n++;
+}
+
+static enum rc call_make(struct http_engine *engine, struct http_call **out_call, struct err *err)
+{
+    struct http_call *call = engine->pool;
+    if (call == NULL) {
+        return transfer_create(engine, out_call, err);
+    }
+    engine->pool = call->next;
+    engine->pool_n--;
+    call->next = NULL;
+    *out_call = call;
+    return RC_OK;
 }
 
 /* Out of the multi handle, the list and the counts; the easy handle still knows what happened. */
@@ -61,6 +64,9 @@ static void finish_call(struct http_call *call, CURLcode code)
     char message[HTTP_ENGINE_MESSAGE_MAX];
     struct http_result result;
     transfer_result(call, code, message, &result);
+    if (call->opened && code == CURLE_OK) {
+        watch_keep(engine, call->easy);
+    }
     call_leave(call);
     engine->depth++;
     call->done(call->opaque, &result);
@@ -105,50 +111,14 @@ static int on_timeout(CURLM *multi, long timeout_ms, void *opaque)
     return 0;
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events)
+void watch_event(struct http_engine *engine, curl_socket_t fd, int status, int events)
 {
-    const struct watch *watch = poll->data;
-    struct http_engine *engine = watch->engine;
     int flags = status < 0 ? CURL_CSELECT_ERR : 0;
     flags |= (events & UV_READABLE) != 0 ? CURL_CSELECT_IN : 0;
     flags |= (events & UV_WRITABLE) != 0 ? CURL_CSELECT_OUT : 0;
     int running = 0;
-    (void)curl_multi_socket_action(engine->multi, watch->fd, flags, &running);
+    (void)curl_multi_socket_action(engine->multi, fd, flags, &running);
     reap(engine);
-}
-
-static void on_watch_closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *opaque, void *socket_data)
-{
-    struct http_engine *engine = opaque;
-    struct watch *watch = socket_data;
-    (void)easy;
-    if (what == CURL_POLL_REMOVE) {
-        if (watch != NULL) {
-            (void)uv_poll_stop(&watch->poll);
-            (void)curl_multi_assign(engine->multi, fd, NULL);
-            uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
-        }
-        return 0;
-    }
-    if (watch == NULL) {
-        watch = xcalloc(1, sizeof *watch);
-        if (uv_poll_init_socket(engine->opt.loop, &watch->poll, fd) != 0) {
-            free(watch);
-            return 0; /* not watched, so this transfer runs into its timeout; -1 would end all of them */
-        }
-        watch->poll.data = watch;
-        watch->engine = engine;
-        watch->fd = fd;
-        (void)curl_multi_assign(engine->multi, fd, watch);
-    }
-    int events = (what != CURL_POLL_OUT ? UV_READABLE : 0) | (what != CURL_POLL_IN ? UV_WRITABLE : 0);
-    (void)uv_poll_start(&watch->poll, events, on_poll); /* as above when it fails */
-    return 0;
 }
 
 enum rc http_engine_create(const struct http_engine_options *opt, struct http_engine **out_engine, struct err *err)
@@ -166,7 +136,7 @@ enum rc http_engine_create(const struct http_engine_options *opt, struct http_en
     engine->multi = multi;
     (void)uv_timer_init(opt->loop, &engine->timer);
     engine->timer.data = engine;
-    (void)curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    (void)curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch_change);
     (void)curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, engine);
     (void)curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timeout);
     (void)curl_multi_setopt(multi, CURLMOPT_TIMERDATA, engine);
@@ -180,6 +150,7 @@ static void on_timer_closed(uv_handle_t *handle)
     struct http_engine *engine = handle->data;
     void (*closed)(void *opaque) = engine->closed;
     void *opaque = engine->closed_opaque;
+    free(engine->watches);
     free(engine->ca_file);
     free(engine);
     curl_global_cleanup();
@@ -198,8 +169,10 @@ static void close_now(struct http_engine *engine)
         call_leave(call);
         call_free(call);
     }
-    while (engine->pool_n > 0) {
-        curl_easy_cleanup(engine->pool[--engine->pool_n]);
+    while (engine->pool != NULL) {
+        struct http_call *call = engine->pool;
+        engine->pool = call->next;
+        transfer_free(call);
     }
     (void)curl_multi_cleanup(engine->multi);
     engine->multi = NULL;
@@ -237,8 +210,8 @@ enum rc http_engine_submit(struct http_engine *engine, const struct http_call_sp
     if (engine->in_flight >= engine->opt.in_flight_max) {
         return busy(err, "engine-busy", engine->in_flight);
     }
-    struct http_call *call = xcalloc(1, sizeof *call);
-    call->engine = engine;
+    struct http_call *call = NULL;
+    TRY(call_make(engine, &call, err));
     call->done = done;
     call->opaque = opaque;
     call->began_ms = clock_mono_ms();
@@ -251,6 +224,7 @@ enum rc http_engine_submit(struct http_engine *engine, const struct http_call_sp
         return rc;
     }
     call->endpoint = endpoint_enter(engine, &target);
+    call->prev = NULL;
     call->next = engine->calls;
     if (call->next != NULL) {
         call->next->prev = call;

@@ -9,8 +9,26 @@
 #include "http/target.h"
 
 #define ENDPOINT_BUCKETS 1024 /* a power of two */
-#define EASY_POOL_MAX 256
+#define CALL_POOL_MAX 256
+#define HEADER_TEXT_KEPT ((size_t)16 << 10) /* of a call in the pool */
 #define RETRY_AFTER_TEXT_MAX 64
+
+/* What libcurl is told to send: nodes of its own list type in memory of ours, so that a call allocates nothing. */
+struct header_lines {
+    struct curl_slist nodes[HTTP_ENGINE_HEADERS_MAX + 2];
+    size_t n;
+    char *text; /* heap */
+    size_t cap;
+};
+
+/* A socket of libcurl's. That of a connection which can be used again stays watched between two requests. */
+struct watch {
+    uv_poll_t poll;
+    struct http_engine *engine;
+    int fd;
+    int events; /* watched for; 0 = not watched */
+    bool idle;  /* libcurl does not want to hear of it now */
+};
 
 /* An endpoint with calls under way. */
 struct endpoint {
@@ -19,11 +37,12 @@ struct endpoint {
     struct target target;
 };
 
+/* Calls that have ended are kept with their easy handle and used again. */
 struct http_call {
     struct http_engine *engine;
     struct http_call *prev, *next;
     CURL *easy;
-    struct curl_slist *headers;
+    struct header_lines lines;
     struct endpoint *endpoint;
     http_done_fn done;
     void *opaque;
@@ -36,6 +55,7 @@ struct http_call {
     char body[HTTP_ENGINE_BODY_KEPT + 1];
     size_t body_n;
     /* The way to it: */
+    bool opened; /* a connection of its own */
     bool address_refused, no_descriptors;
     bool address_tried;                  /* an allowed one */
     bool begun;                          /* the request was handed to a connection: it may have arrived */
@@ -52,8 +72,10 @@ struct http_engine {
     struct http_call *calls;
     size_t in_flight;
     struct endpoint *endpoints[ENDPOINT_BUCKETS];
-    CURL *pool[EASY_POOL_MAX];
+    struct http_call *pool; /* by next */
     size_t pool_n;
+    struct watch **watches; /* by descriptor */
+    size_t watches_n;
     int depth; /* inside of done callbacks */
     bool closing;
     void (*closed)(void *opaque);
@@ -65,8 +87,23 @@ struct endpoint *endpoint_find(const struct http_engine *engine, const struct ta
 struct endpoint *endpoint_enter(struct http_engine *engine, const struct target *target); /* one call more */
 void endpoint_leave(struct http_engine *engine, struct endpoint *endpoint);               /* one less; may free it */
 
+/* watch.c */
+void watch_keep(struct http_engine *engine, CURL *easy); /* the connection the call has just opened, if it stays */
+void watch_close(struct http_engine *engine, int fd);    /* about to be closed */
+/* libcurl's CURLMOPT_SOCKETFUNCTION; opaque is the engine. */
+int watch_change(CURL *easy, curl_socket_t fd, int what, void *opaque, void *socket_data);
+void watch_event(struct http_engine *engine, curl_socket_t fd, int status, int events); /* engine.c */
+
+/* header_lines.c */
+enum rc header_lines_make(struct header_lines *l, const struct http_header *headers, size_t n,
+                          struct err *err) MUST_USE;
+void header_lines_trim(struct header_lines *l); /* what is kept in the pool */
+
 /* transfer.c */
+enum rc transfer_create(struct http_engine *engine, struct http_call **out_call, struct err *err) MUST_USE;
+void transfer_free(struct http_call *call);
 enum rc transfer_prepare(struct http_call *call, const struct http_call_spec *spec, struct err *err) MUST_USE;
+void transfer_clear(struct http_call *call); /* forgets the answer and what belongs to the caller */
 /* Fills *out from what is known after the transfer; message has room for HTTP_ENGINE_MESSAGE_MAX. */
 void transfer_result(const struct http_call *call, CURLcode code, char *message, struct http_result *out);
 

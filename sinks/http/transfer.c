@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <openssl/x509_vfy.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -10,7 +11,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "http/engine_internal.h"
-#include "http/header_text.h"
 #include "http/retry_after.h"
 
 #define ANSWER_HEADER_BYTES_MAX ((size_t)64 << 10)
@@ -39,6 +39,7 @@ static curl_socket_t on_open_socket(void *opaque, curlsocktype purpose, struct c
         call->no_descriptors = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
         return CURL_SOCKET_BAD;
     }
+    call->opened = true;
     return fd;
 }
 
@@ -58,6 +59,12 @@ static int on_request(void *opaque, char *peer, char *own, int peer_port, int ow
     }
     call->begun = true;
     return CURL_PREREQFUNC_OK;
+}
+
+static int on_close_socket(void *opaque, curl_socket_t fd)
+{
+    watch_close(opaque, fd);
+    return close(fd);
 }
 
 static size_t on_body(char *data, size_t size, size_t n, void *opaque)
@@ -118,51 +125,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *opaque)
     return bytes;
 }
 
-static bool is_ours(const char *name)
-{
-    static const char *const ours[] = {"host", "content-length", "transfer-encoding", "expect", "connection"};
-    bool found = false;
-    for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
-        found = found || strcasecmp(name, ours[i]) == 0;
-    }
-    return found;
-}
-
-static bool can_be_sent(const struct http_header *h)
-{
-    return header_name_ok(h->name) && header_value_ok(h->value) && !is_ours(h->name) &&
-           strnlen(h->value, HTTP_ENGINE_HEADER_BYTES_MAX + 1) <= HTTP_ENGINE_HEADER_BYTES_MAX;
-}
-
-static enum rc add_line(struct http_call *call, const char *line, struct err *err)
-{
-    struct curl_slist *longer = curl_slist_append(call->headers, line);
-    if (longer == NULL) {
-        FAIL(err, RC_FATAL, "libcurl is out of memory");
-    }
-    call->headers = longer;
-    return RC_OK;
-}
-
-static enum rc add_headers(struct http_call *call, const struct http_call_spec *spec, struct err *err)
-{
-    bool has_type = false;
-    TRY(add_line(call, "Expect:", err)); /* nothing after the colon: libcurl leaves it out */
-    for (size_t i = 0; i < spec->n_headers; i++) {
-        const struct http_header *h = &spec->headers[i];
-        if (i >= HTTP_ENGINE_HEADERS_MAX || !can_be_sent(h)) {
-            (void)err_set(err, RC_REJECT, __FILE__, __LINE__, "header \"%.40s\" cannot be sent", h->name);
-            return err_code(err, "header-malformed");
-        }
-        has_type = has_type || strcasecmp(h->name, "content-type") == 0;
-        CLEANUP(freep)
-        char *line = h->value[0] == '\0' ? xasprintf("%s;", h->name) : xasprintf("%s: %s", h->name, h->value);
-        TRY(add_line(call, line, err));
-    }
-    return has_type ? RC_OK : add_line(call, "Content-Type:", err);
-}
-
-/* What is the same for all. 0 = all are set. */
+/* What is the same for all calls with this handle. */
 static CURLcode set_fixed(struct http_call *call)
 {
     CURL *c = call->easy;
@@ -186,8 +149,16 @@ static CURLcode set_fixed(struct http_call *call)
     SET(CURLOPT_USERAGENT, USER_AGENT);
     SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     SET(CURLOPT_PREREQFUNCTION, on_request);
+    SET(CURLOPT_PREREQDATA, call);
+    SET(CURLOPT_OPENSOCKETDATA, call);
+    SET(CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
+    SET(CURLOPT_CLOSESOCKETDATA, call->engine); /* the connection outlives the call */
     SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEDATA, call);
     SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, call);
+    SET(CURLOPT_PRIVATE, call);
+    SET(CURLOPT_ERRORBUFFER, call->curl_error);
     SET(CURLOPT_POST, 1L);
     if (call->engine->ca_file != NULL) {
         SET(CURLOPT_CAINFO, call->engine->ca_file);
@@ -201,34 +172,64 @@ static CURLcode set_own(struct http_call *call, const struct http_call_spec *spe
     int64_t connect_ms = call->engine->opt.connect_timeout_ms;
     CURLcode failed = CURLE_OK;
     SET(CURLOPT_URL, spec->url);
-    SET(CURLOPT_HTTPHEADER, call->headers);
+    SET(CURLOPT_HTTPHEADER, call->lines.nodes);
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)spec->body_n);
     SET(CURLOPT_POSTFIELDS, spec->body_n == 0 ? "" : spec->body);
     SET(CURLOPT_TIMEOUT_MS, (long)spec->timeout_ms);
     SET(CURLOPT_CONNECTTIMEOUT_MS,
         (long)(connect_ms > 0 && connect_ms < spec->timeout_ms ? connect_ms : spec->timeout_ms));
-    SET(CURLOPT_PRIVATE, call);
-    SET(CURLOPT_OPENSOCKETDATA, call);
-    SET(CURLOPT_PREREQDATA, call);
-    SET(CURLOPT_WRITEDATA, call);
-    SET(CURLOPT_HEADERDATA, call);
-    SET(CURLOPT_ERRORBUFFER, call->curl_error);
     return failed;
 #undef SET
 }
 
+enum rc transfer_create(struct http_engine *engine, struct http_call **out_call, struct err *err)
+{
+    struct http_call *call = xcalloc(1, sizeof *call);
+    call->engine = engine;
+    call->easy = curl_easy_init();
+    CURLcode failed = call->easy == NULL ? CURLE_FAILED_INIT : set_fixed(call);
+    if (failed != CURLE_OK) {
+        transfer_free(call);
+        FAIL(err, RC_FATAL, "libcurl: %s", curl_easy_strerror(failed));
+    }
+    *out_call = call;
+    return RC_OK;
+}
+
+void transfer_free(struct http_call *call)
+{
+    if (call->easy != NULL) {
+        curl_easy_cleanup(call->easy);
+    }
+    free(call->lines.text);
+    free(call);
+}
+
+void transfer_clear(struct http_call *call)
+{
+    (void)curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, NULL);
+    (void)curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, NULL);
+    header_lines_trim(&call->lines);
+    call->header_complete = false;
+    call->header_bytes = 0;
+    call->body_bytes = 0;
+    call->body_n = 0;
+    call->body[0] = '\0';
+    call->retry_after[0] = '\0';
+    call->opened = false;
+    call->address_tried = false;
+    call->begun = false;
+    call->address_refused = false;
+    call->no_descriptors = false;
+    call->refused[0] = '\0';
+    call->address[0] = '\0';
+    call->curl_error[0] = '\0';
+}
+
 enum rc transfer_prepare(struct http_call *call, const struct http_call_spec *spec, struct err *err)
 {
-    TRY(add_headers(call, spec, err));
-    struct http_engine *engine = call->engine;
-    CURLcode failed = CURLE_OK;
-    if (engine->pool_n > 0) {
-        call->easy = engine->pool[--engine->pool_n];
-    } else {
-        call->easy = curl_easy_init();
-        failed = call->easy == NULL ? CURLE_FAILED_INIT : set_fixed(call);
-    }
-    failed = failed != CURLE_OK ? failed : set_own(call, spec);
+    TRY(header_lines_make(&call->lines, spec->headers, spec->n_headers, err));
+    CURLcode failed = set_own(call, spec);
     if (failed != CURLE_OK) {
         FAIL(err, RC_FATAL, "libcurl: %s", curl_easy_strerror(failed));
     }
