@@ -101,8 +101,8 @@ static enum rc set_conf(struct dbproc *d, rd_kafka_conf_t *conf, struct err *err
         {"session.timeout.ms", session},
         {"heartbeat.interval.ms", heartbeat},
         {"fetch.wait.max.ms", "50"}, /* a waiting read_committed fetch is not woken by the end of a transaction */
-        {"queued.max.messages.kbytes", "4096"},
-        {"queued.min.messages", "2000"},
+        {"queued.max.messages.kbytes", "8192"},
+        {"queued.min.messages", "20000"},
         {"fetch.message.max.bytes", "262144"}, /* of each partition; a larger record still comes */
     };
 

@@ -23,16 +23,23 @@ static enum rc configure(rd_kafka_conf_t *conf, const struct delivery *d, struct
         {"max.poll.interval.ms", "60000"},
         {"partition.assignment.strategy", "range,roundrobin"}, /* eager: cooperative has bugs before 2.10 */
         {"enable.partition.eof", "true"},
-        {"queued.max.messages.kbytes", "4096"},
-        {"queued.min.messages", "2000"},
-        {"fetch.message.max.bytes", "262144"}, /* of each partition; a larger record still comes */
-        {"fetch.wait.max.ms", "10"},           /* a read_committed fetch is not woken by the end of a transaction */
+        {"fetch.wait.max.ms", "10"}, /* a read_committed fetch is not woken by the end of a transaction */
         {"check.crcs", "true"},
+    };
+    /* When so much waits, librdkafka sleeps for a second before it fetches again (fetch.queue.backoff.ms comes with
+     * 2.2): these are memory, and records a second. */
+    static const char *const tuned[][2] = {
+        {"queued.max.messages.kbytes", "16384"},
+        {"queued.min.messages", "10000"},
+        {"fetch.message.max.bytes", "262144"}, /* of each partition; a larger record still comes */
     };
 
     snprintf(session, sizeof(session), "%d", (int)d->lim.session_ms);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         TRY(kafka_conf_set(conf, rows[i].key, rows[i].value, err));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(tuned); i++) {
+        TRY(kafka_conf_default(conf, d->cfg, tuned[i][0], tuned[i][1], err));
     }
     return RC_OK;
 }

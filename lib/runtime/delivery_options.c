@@ -8,7 +8,7 @@
 static const struct option ROWS[] = {
     {.name = "delivery.bytes.max",
      .type = OPTION_INT,
-     .value = "16777216",
+     .value = "8388608",
      .min = 1048576,
      .max = 1073741824,
      .help = "Bytes of records read and not yet committed, with their results, beyond which nothing more is read."},

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 
 #define STAT_STATE 3 /* field numbers of proc(5) */
 #define STAT_STARTTIME 22
+#define MALLOC_ARENAS 2 /* glibc makes up to eight a processor */
 
 /* Reads a small file of /proc in one go; "" when it is not there. */
 static void read_small(const char *path, char *out, size_t out_size)
@@ -91,6 +93,13 @@ void process_metrics(const char *role, int64_t started_utc_ms)
     metric_set(metric_gauge("process_resident_memory_bytes", "Resident memory in bytes.", NULL), resident_bytes());
     metric_set(metric_gauge("process_open_fds", "Open file descriptors.", NULL), open_descriptors());
     metric_set(metric_gauge("process_max_fds", "Limit of open file descriptors.", NULL), (double)limit.rlim_cur);
+}
+
+void process_share_memory(void)
+{
+#ifdef M_ARENA_MAX
+    (void)mallopt(M_ARENA_MAX, MALLOC_ARENAS);
+#endif
 }
 
 void process_protect(void)

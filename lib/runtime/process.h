@@ -15,6 +15,10 @@ uint64_t process_start(pid_t pid);
 /* Sets the process_* and sluice_build_info metrics of this process. Thread: any. */
 void process_metrics(const char *role, int64_t started_utc_ms);
 
+/* What threads free is used again by others: librdkafka fills buffers in its threads and ours empty them. Before there
+ * is a second thread. */
+void process_share_memory(void);
+
 /* Keeps memory, and with it secrets, out of core files and away from other processes of the user. */
 void process_protect(void);
 

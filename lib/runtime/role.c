@@ -218,6 +218,7 @@ static enum exit_code exit_code_of_role(enum rc rc, const struct err *err)
 
 int role_main(const struct role *role, const struct config *cfg)
 {
+    process_share_memory();
     process_protect();
     process_adopt_orphans();
     process_block_signals();
