@@ -94,7 +94,7 @@ static void on_done(void *opaque, const struct http_result *r)
     int64_t now = clock_mono_ms();
     bool wait = r->meaning.slow_down && r->retry_after_ms > 0;
     struct decision decision =
-        decide(c->platform, c->event.round_attempts, &r->meaning, r->retry_after_ms, 0, clock_random());
+        decide(c->platform, c->event.round_attempts, &r->meaning, r->retry_after_ms, 0, callback_random(cb));
     bool good = r->meaning.verdict == HTTP_OK;
     struct outcome_facts facts = {.status = r->status,
                                   .duration_ms = decision.was_request ? r->duration_ms : -1,
@@ -103,7 +103,7 @@ static void on_done(void *opaque, const struct http_result *r)
 
     c->http = NULL;
     if (decision.outcome == OUTCOME_PARKED) {
-        decision.delay_ms = admission_park_ms(cb->admission, &c->ticket, now, clock_random());
+        decision.delay_ms = admission_park_ms(cb->admission, &c->ticket, now, callback_random(cb));
     }
     if (decision.outcome == OUTCOME_PARKED) {
         log_outcome(c, &decision, &facts);
@@ -142,7 +142,7 @@ static void send_now(struct call *c)
         return;
     }
     int64_t park_ms =
-        rc == RC_RETRY ? admission_park_ms(cb->admission, &c->ticket, clock_mono_ms(), clock_random()) : 0;
+        rc == RC_RETRY ? admission_park_ms(cb->admission, &c->ticket, clock_mono_ms(), callback_random(cb)) : 0;
     admission_drop(cb->admission, &c->ticket);
     if (rc == RC_RETRY) {
         settle_parked(c, park_ms, err.code, err.text);
@@ -162,7 +162,7 @@ void call_pump(struct callback *cb)
     while (delivery_may_call(cb->d) && (t = admission_next(cb->admission, now)) != NULL) {
         send_now(call_of(t));
     }
-    while ((t = admission_overdue(cb->admission, now, clock_random(), &park_ms)) != NULL) {
+    while ((t = admission_overdue(cb->admission, now, callback_random(cb), &park_ms)) != NULL) {
         settle_busy(call_of(t), park_ms);
     }
 }
@@ -181,12 +181,13 @@ static void enter(struct call *c)
         return;
     }
     if (c->record->behind) {
-        park_ms = admission_behind_ms(cb->admission, c->platform, target.endpoint, clock_mono_ms(), clock_random());
+        park_ms =
+            admission_behind_ms(cb->admission, c->platform, target.endpoint, clock_mono_ms(), callback_random(cb));
         settle_parked(c, park_ms, "key-busy", "earlier events of its key take too long");
         return;
     }
-    switch (admission_enter(cb->admission, c->platform, target.endpoint, &c->ticket, clock_mono_ms(), clock_random(),
-                            &park_ms)) {
+    switch (admission_enter(cb->admission, c->platform, target.endpoint, &c->ticket, clock_mono_ms(),
+                            callback_random(cb), &park_ms)) {
     case ADMIT_GO:
         send_now(c);
         break;

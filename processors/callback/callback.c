@@ -67,6 +67,16 @@ const struct option_table callback_options = {.component = "callback",
                                               .rows = OPTIONS,
                                               .n_rows = ARRAY_SIZE(OPTIONS)};
 
+/* SplitMix64, seeded by the kernel. */
+uint64_t callback_random(struct callback *cb)
+{
+    uint64_t z = cb->random += UINT64_C(0x9e3779b97f4a7c15);
+
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct callback *cb = timer->data;
@@ -179,6 +189,7 @@ static enum rc callback_open(struct delivery *d, void **out_ctx, struct err *err
     struct callback *cb = xcalloc(1, sizeof(*cb));
 
     cb->d = d;
+    cb->random = clock_random();
     cb->allow_http = config_bool(cfg, "callback.allow.http");
     cb->response_bytes_max = (size_t)config_int(cfg, "callback.response.bytes.max");
     if (make_parts(cb, cfg, err) != RC_OK) {

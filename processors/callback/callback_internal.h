@@ -25,7 +25,8 @@ struct callback {
     uv_timer_t tick;
     bool allow_http;
     size_t response_bytes_max;
-    int handles; /* not closed yet: timer, engine */
+    uint64_t random; /* state of callback_random */
+    int handles;     /* not closed yet: timer, engine */
 };
 
 /* One event under way; lives in the task's arena. */
@@ -38,6 +39,9 @@ struct call {
     struct callback_event event;
     struct http_call *http; /* NULL = not sent */
 };
+
+/* For jitter: a system call for each event would be too much. */
+uint64_t callback_random(struct callback *cb);
 
 /* call.c: functions of struct delivery_processor */
 void call_start(void *ctx, const struct delivery_event *record, struct delivery_task *task);
