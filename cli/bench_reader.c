@@ -20,16 +20,8 @@ static enum rc open_client(const struct bench *b, rd_kafka_t **out_rk, struct er
         {"fetch.wait.max.ms", "5"},
         {"queued.max.messages.kbytes", "16384"},
     };
-    rd_kafka_conf_t *conf = NULL;
 
-    TRY(kafka_conf_create(b->cli->cfg, "sluice-bench", &conf, err));
-    for (size_t i = 0; i < ARRAY_SIZE(SETTINGS); i++) {
-        if (kafka_conf_set(conf, SETTINGS[i][0], SETTINGS[i][1], err) != RC_OK) {
-            rd_kafka_conf_destroy(conf);
-            return err->rc;
-        }
-    }
-    TRY(kafka_new(RD_KAFKA_CONSUMER, conf, out_rk, err));
+    TRY(kafka_reader_new(b->cli->cfg, "sluice-bench", SETTINGS, ARRAY_SIZE(SETTINGS), out_rk, err));
     (void)rd_kafka_poll_set_consumer(*out_rk);
     return RC_OK;
 }

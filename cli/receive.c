@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -110,16 +109,6 @@ static void print_line(void *opaque, const char *line)
     }
 }
 
-/* Each request that hangs holds a descriptor. */
-static void raise_descriptors(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static void wait_for_the_end(void)
 {
     sigset_t set;
@@ -153,7 +142,7 @@ int cmd_receive(const struct cli *cli)
     struct receiver *receiver = NULL;
     process_adopt_orphans();
     process_block_signals();
-    raise_descriptors();
+    process_raise_descriptors(); /* each request holds one */
     if (receiver_start(&opt, &receiver, &err) != RC_OK) {
         return cli_fail("receive", &err);
     }

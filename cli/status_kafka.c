@@ -39,7 +39,6 @@ struct reading {
 
 static enum rc open_client(const struct status *st, const char *group, rd_kafka_t **out_rk, struct err *err)
 {
-    rd_kafka_conf_t *conf = NULL;
     const char *const settings[][2] = {
         {"group.id", group},
         {"isolation.level", "read_committed"}, /* also: the end that is asked for is the stable one */
@@ -51,21 +50,7 @@ static enum rc open_client(const struct status *st, const char *group, rd_kafka_
         {"queued.max.messages.kbytes", "1024"},
     };
 
-    TRY(kafka_conf_create(st->cfg, "sluice-status", &conf, err));
-    for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-        if (kafka_conf_set(conf, settings[i][0], settings[i][1], err) != RC_OK) {
-            rd_kafka_conf_destroy(conf);
-            return err->rc;
-        }
-    }
-    return kafka_new(RD_KAFKA_CONSUMER, conf, out_rk, err);
-}
-
-static void list_freep(rd_kafka_topic_partition_list_t **list)
-{
-    if (*list != NULL) {
-        rd_kafka_topic_partition_list_destroy(*list);
-    }
+    return kafka_reader_new(st->cfg, "sluice-status", settings, ARRAY_SIZE(settings), out_rk, err);
 }
 
 /* Nobody answered: nothing else is asked then. */
@@ -165,7 +150,7 @@ static enum rc ask_committed(const struct status *st, struct status_reader *read
                              rd_kafka_topic_partition_list_t **out, struct err *err)
 {
     rd_kafka_t *rk CLEANUP(kafka_destroyp) = NULL;
-    rd_kafka_topic_partition_list_t *list CLEANUP(list_freep) = rd_kafka_topic_partition_list_new(partitions + 1);
+    rd_kafka_topic_partition_list_t *list CLEANUP(kafka_list_freep) = rd_kafka_topic_partition_list_new(partitions + 1);
 
     TRY(open_client(st, reader->group, &rk, err));
     for (int32_t p = 0; p < partitions; p++) {
@@ -307,7 +292,7 @@ static void say_state(struct status_reader *r, const struct status *st)
 
 static enum rc ask_topic(struct status *st, struct reading *r, struct status_topic *t, struct err *err)
 {
-    rd_kafka_topic_partition_list_t *committed CLEANUP(list_freep) = NULL;
+    rd_kafka_topic_partition_list_t *committed CLEANUP(kafka_list_freep) = NULL;
     struct status_reader *reader = reader_of(st, t);
 
     if (reader != NULL) {

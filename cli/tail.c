@@ -77,21 +77,13 @@ static void tail_done(struct tail *t)
 
 static enum rc connect_client(struct tail *t, struct err *err)
 {
-    rd_kafka_conf_t *conf = NULL;
-    TRY(kafka_conf_create(t->cli->cfg, "sluice-tail", &conf, err));
     const char *const settings[][2] = {
         {"enable.partition.eof", "true"},
         {"auto.offset.reset", "earliest"},
         {"fetch.wait.max.ms", "100"}, /* the end of a quiet partition shows only when a fetch returns */
         {"isolation.level", t->query.uncommitted ? "read_uncommitted" : "read_committed"},
     };
-    for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-        if (kafka_conf_set(conf, settings[i][0], settings[i][1], err) != RC_OK) {
-            rd_kafka_conf_destroy(conf);
-            return err->rc;
-        }
-    }
-    TRY(kafka_new(RD_KAFKA_CONSUMER, conf, &t->rk, err));
+    TRY(kafka_reader_new(t->cli->cfg, "sluice-tail", settings, ARRAY_SIZE(settings), &t->rk, err));
     t->rkt = rd_kafka_topic_new(t->rk, t->topic, NULL);
     if (t->rkt == NULL) {
         return kafka_fail(err, rd_kafka_last_error(), NULL, "topic %s", t->topic);
@@ -132,17 +124,10 @@ static enum rc find_parts(struct tail *t, bool *out_missing, struct err *err)
     return RC_OK;
 }
 
-static void list_freep(rd_kafka_topic_partition_list_t **list)
-{
-    if (*list != NULL) {
-        rd_kafka_topic_partition_list_destroy(*list);
-    }
-}
-
 /* The first offset whose record is not older than ms; high when there is none. */
 static enum rc offset_at(const struct tail *t, int32_t id, int64_t ms, int64_t high, int64_t *out, struct err *err)
 {
-    CLEANUP(list_freep) rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    CLEANUP(kafka_list_freep) rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, t->topic, id)->offset = ms;
     rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(t->rk, list, t->query.timeout_ms);
     code = code != RD_KAFKA_RESP_ERR_NO_ERROR ? code : list->elems[0].err;

@@ -149,6 +149,9 @@ int avro_input_index(const struct avro_input *in, const char *field_name); /* -1
 
 /* Reads one framed value; the getters below then speak of it. RC_REJECT: malformed, or of another schema. */
 enum rc avro_input_read(struct avro_input *in, const void *bytes, size_t n, struct err *err) MUST_USE;
+/* A record's value as it comes from a topic: framed, or the same as JSON (option value.format). NULL is RC_REJECT too.
+ */
+enum rc avro_input_read_value(struct avro_input *in, const void *value, size_t n, struct err *err) MUST_USE;
 
 /*
  * Getters. The field must be of that kind (asserted: a programmer's mistake). Strings have a NUL behind and

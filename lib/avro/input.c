@@ -9,6 +9,8 @@
 #include "avro/fill.h"
 #include "avro/frame.h"
 
+#define JSON_CHUNK_BYTES ((size_t)16 << 10)
+
 /* How values of one writer's version are read; made when the first one comes. */
 struct source {
     const struct avro_version *version; /* NULL = free */
@@ -24,6 +26,7 @@ struct avro_input {
     struct source *sources;
     size_t n_sources;
     const struct source *current; /* of the value read last */
+    struct arena json;            /* a value that came as JSON, framed */
 };
 
 static enum rc make_presets(struct avro_input *in, struct err *err)
@@ -55,6 +58,7 @@ enum rc avro_input_create(const struct avro_set *set, const char *schema_name, s
     CLEANUP(avro_input_freep) struct avro_input *in = xcalloc(1, sizeof(*in));
     in->set = set;
     in->newest = newest;
+    arena_init(&in->json, JSON_CHUNK_BYTES);
     in->n_sources = (size_t)newest->number;
     in->sources = xcalloc(in->n_sources, sizeof(*in->sources));
     in->reader = avro_reader_memory("", 0);
@@ -79,6 +83,7 @@ struct avro_input *avro_input_free(struct avro_input *in)
         }
     }
     free(in->sources);
+    arena_done(&in->json);
     if (in->presets.self != NULL) {
         avro_value_decref(&in->presets);
     }
@@ -131,6 +136,20 @@ enum rc avro_input_read(struct avro_input *in, const void *bytes, size_t n, stru
     TRY(frame_read(v, bytes, n, true, in->reader, &s->value, err));
     in->current = s;
     return RC_OK;
+}
+
+enum rc avro_input_read_value(struct avro_input *in, const void *value, size_t n, struct err *err)
+{
+    const char *text = value;
+
+    if (value == NULL) {
+        FAIL(err, RC_REJECT, "the record has no value; expected a %s", in->newest->name);
+    }
+    if (n > 0 && text[0] == '{') {
+        arena_reset(&in->json);
+        TRY(avro_encode_json(in->set, in->newest->name, text, n, &in->json, &value, &n, err));
+    }
+    return avro_input_read(in, value, n, err);
 }
 
 /* The field's value with unions taken off. False: it is null. */

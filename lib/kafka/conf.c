@@ -152,6 +152,28 @@ enum rc kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **out_
     return RC_OK;
 }
 
+enum rc kafka_reader_new(const struct config *cfg, const char *client, const char *const settings[][2], size_t n,
+                         rd_kafka_t **out_rk, struct err *err)
+{
+    rd_kafka_conf_t *conf = NULL;
+
+    TRY(kafka_conf_create(cfg, client, &conf, err));
+    for (size_t i = 0; i < n; i++) {
+        if (kafka_conf_set(conf, settings[i][0], settings[i][1], err) != RC_OK) {
+            rd_kafka_conf_destroy(conf);
+            return err->rc;
+        }
+    }
+    return kafka_new(RD_KAFKA_CONSUMER, conf, out_rk, err);
+}
+
+void kafka_list_freep(rd_kafka_topic_partition_list_t **list)
+{
+    if (*list != NULL) {
+        rd_kafka_topic_partition_list_destroy(*list);
+    }
+}
+
 void kafka_destroy(rd_kafka_t *rk)
 {
     if (rk != NULL) {

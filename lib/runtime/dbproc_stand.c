@@ -41,28 +41,13 @@ static enum rc open_database(const struct config *cfg, PGconn **out_conn, struct
 
 static enum rc open_kafka(const struct config *cfg, const char *group, rd_kafka_t **out_rk, struct err *err)
 {
-    rd_kafka_conf_t *conf = NULL;
     const char *const settings[][2] = {
         {"group.id", group},                   /* never joined: only asked for, and told */
         {"isolation.level", "read_committed"}, /* the end is the stable one, as for the processor */
         {"enable.auto.commit", "false"},
     };
 
-    TRY(kafka_conf_create(cfg, "sluice-position", &conf, err));
-    for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-        if (kafka_conf_set(conf, settings[i][0], settings[i][1], err) != RC_OK) {
-            rd_kafka_conf_destroy(conf);
-            return err->rc;
-        }
-    }
-    return kafka_new(RD_KAFKA_CONSUMER, conf, out_rk, err);
-}
-
-static void list_freep(rd_kafka_topic_partition_list_t **list)
-{
-    if (*list != NULL) {
-        rd_kafka_topic_partition_list_destroy(*list);
-    }
+    return kafka_reader_new(cfg, "sluice-position", settings, ARRAY_SIZE(settings), out_rk, err);
 }
 
 static struct dbproc_stand *stand_of(struct dbproc_stands *s, const char *topic, int32_t partition)
@@ -139,7 +124,7 @@ static enum rc ask_logs(rd_kafka_t *rk, struct dbproc_stands *s, struct err *err
 
 static enum rc ask_copies(rd_kafka_t *rk, struct dbproc_stands *s, struct err *err)
 {
-    rd_kafka_topic_partition_list_t *list CLEANUP(list_freep) = rd_kafka_topic_partition_list_new((int)s->n + 1);
+    rd_kafka_topic_partition_list_t *list CLEANUP(kafka_list_freep) = rd_kafka_topic_partition_list_new((int)s->n + 1);
 
     for (size_t i = 0; i < s->n; i++) {
         rd_kafka_topic_partition_list_add(list, s->list[i].topic, s->list[i].partition);
@@ -272,7 +257,7 @@ static enum rc move_rows(PGconn *conn, const char *group, const struct dbproc_st
 static void tell_group(const struct config *cfg, const char *group, const struct dbproc_stands *s)
 {
     rd_kafka_t *rk CLEANUP(kafka_destroyp) = NULL;
-    rd_kafka_topic_partition_list_t *list CLEANUP(list_freep) = rd_kafka_topic_partition_list_new((int)s->n + 1);
+    rd_kafka_topic_partition_list_t *list CLEANUP(kafka_list_freep) = rd_kafka_topic_partition_list_new((int)s->n + 1);
     struct err ignored;
 
     for (size_t i = 0; i < s->n; i++) {

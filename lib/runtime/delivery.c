@@ -232,7 +232,6 @@ void delivery_turn(struct delivery *d)
         delivery_leave_turn(d, now);
     } else if (d->state == GROUP_HELD) {
         delivery_wake_waiting(d, now);
-        delivery_let_past(d, now);
         delivery_start_ready(d);
         delivery_commit_due(d, now);
     }
@@ -280,6 +279,9 @@ static void on_tick(uv_timer_t *timer)
 
     role_tick(d->watch);
     delivery_flow(d, now);
+    if (d->state == GROUP_HELD) {
+        delivery_let_past(d, now);
+    }
     d->more = d->more || now - d->polled_ms > POLL_LATEST_MS / 4;
     metric_set(d->m.in_flight, (double)d->n_running);
     metric_set(d->m.held, (double)d->n_all);

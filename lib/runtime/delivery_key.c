@@ -88,7 +88,7 @@ struct delivery_task *delivery_key_leave(struct delivery_task *t)
     return NULL;
 }
 
-/* Keys are walked one and all, ten times a second: there are at most as many as records held. */
+/* Walks all keys, of which there are at most as many as records held: for the tick, not for each turn. */
 struct delivery_task *delivery_key_overdue(struct delivery *d, int64_t now)
 {
     struct delivery_task *list = NULL;

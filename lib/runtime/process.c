@@ -102,6 +102,16 @@ void process_share_memory(void)
 #endif
 }
 
+void process_raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 void process_protect(void)
 {
     /* RLIMIT_CORE does not reach core_pattern handlers, PR_SET_DUMPABLE does; it also refuses ptrace by neighbours. */

@@ -19,6 +19,9 @@ void process_metrics(const char *role, int64_t started_utc_ms);
  * is a second thread. */
 void process_share_memory(void);
 
+/* As many descriptors as the system lets this process have, for whatever holds one for each of many requests. */
+void process_raise_descriptors(void);
+
 /* Keeps memory, and with it secrets, out of core files and away from other processes of the user. */
 void process_protect(void);
 

@@ -94,7 +94,7 @@ static void on_done(void *opaque, const struct http_result *r)
     int64_t now = clock_mono_ms();
     bool wait = r->meaning.slow_down && r->retry_after_ms > 0;
     struct decision decision =
-        decide(c->platform, c->event.round_attempts, &r->meaning, r->retry_after_ms, 0, callback_random(cb));
+        decide(c->platform, c->event.round_attempts, &r->meaning, r->retry_after_ms, callback_random(cb));
     bool good = r->meaning.verdict == HTTP_OK;
     struct outcome_facts facts = {.status = r->status,
                                   .duration_ms = decision.was_request ? r->duration_ms : -1,
@@ -104,8 +104,6 @@ static void on_done(void *opaque, const struct http_result *r)
     c->http = NULL;
     if (decision.outcome == OUTCOME_PARKED) {
         decision.delay_ms = admission_park_ms(cb->admission, &c->ticket, now, callback_random(cb));
-    }
-    if (decision.outcome == OUTCOME_PARKED) {
         log_outcome(c, &decision, &facts);
         callback_count_failure(r->meaning.class);
     }
@@ -127,6 +125,7 @@ static void send_now(struct call *c)
                               &request, &err);
     if (rc == RC_OK) {
         const struct http_call_spec spec = {.url = c->event.callback_target,
+                                            .target = &c->target,
                                             .headers = request.headers,
                                             .n_headers = request.n_headers,
                                             .body = c->event.payload,
@@ -172,21 +171,20 @@ void call_pump(struct callback *cb)
 static void enter(struct call *c)
 {
     struct callback *cb = c->cb;
-    struct target target;
     int64_t park_ms = 0;
     struct err err;
 
-    if (target_parse(c->event.callback_target, cb->allow_http, &target, &err) != RC_OK) {
+    if (target_parse(c->event.callback_target, cb->allow_http, &c->target, &err) != RC_OK) {
         settle_dead(c, err.code, err.text);
         return;
     }
     if (c->record->behind) {
         park_ms =
-            admission_behind_ms(cb->admission, c->platform, target.endpoint, clock_mono_ms(), callback_random(cb));
+            admission_behind_ms(cb->admission, c->platform, c->target.endpoint, clock_mono_ms(), callback_random(cb));
         settle_parked(c, park_ms, "key-busy", "earlier events of its key take too long");
         return;
     }
-    switch (admission_enter(cb->admission, c->platform, target.endpoint, &c->ticket, clock_mono_ms(),
+    switch (admission_enter(cb->admission, c->platform, c->target.endpoint, &c->ticket, clock_mono_ms(),
                             callback_random(cb), &park_ms)) {
     case ADMIT_GO:
         send_now(c);

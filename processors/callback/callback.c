@@ -9,12 +9,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "callback/callback_internal.h"
+#include "runtime/process.h"
 #include "schemas/avro_set.h"
 
 #define TICK_MS 50
@@ -123,17 +123,6 @@ static void callback_close(void *ctx)
     http_engine_close(cb->engine, on_engine_closed, cb);
 }
 
-/* Each request needs a descriptor; those beyond the limit would only be parked. */
-static void raise_descriptors(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static enum rc open_engine(struct callback *cb, const struct config *cfg, struct err *err)
 {
     struct http_engine_options opt = {.loop = delivery_loop(cb->d),
@@ -153,7 +142,7 @@ static enum rc open_engine(struct callback *cb, const struct config *cfg, struct
     if (address_nets_parse(config_str(cfg, "callback.allow.nets"), &opt.nets, err) != RC_OK) {
         return err_prefix(err, "option callback.allow.nets");
     }
-    raise_descriptors();
+    process_raise_descriptors(); /* each request holds one */
     return http_engine_create(&opt, &cb->engine, err);
 }
 

@@ -37,6 +37,7 @@ struct call {
     const struct delivery_event *record;
     const struct platform *platform; /* NULL = unknown */
     struct callback_event event;
+    struct target target;
     struct http_call *http; /* NULL = not sent */
 };
 

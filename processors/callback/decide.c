@@ -40,7 +40,7 @@ static struct decision after_failure(const struct platform *platform, int64_t ro
 }
 
 struct decision decide(const struct platform *platform, int64_t round_attempts, const struct http_meaning *meaning,
-                       int64_t retry_after_ms, unsigned streak, uint64_t random)
+                       int64_t retry_after_ms, uint64_t random)
 {
     switch (meaning->verdict) {
     case HTTP_OK:
@@ -52,7 +52,7 @@ struct decision decide(const struct platform *platform, int64_t round_attempts, 
                                  .was_request = strcmp(meaning->class, "address-refused") != 0,
                                  .delay_ms = -1};
     case HTTP_OUR_FAULT:
-        return decide_parked(streak, random);
+        break;
     }
-    return decide_parked(streak, random);
+    return decide_parked(0, random);
 }

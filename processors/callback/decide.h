@@ -27,11 +27,10 @@ struct decision {
 #define RETRY_JITTER_PERCENT 10 /* at most so much is added to a step, never taken away */
 
 /*
- * round_attempts: used up before this one. retry_after_ms: -1 = none. random: any number. streak: how often in a row
- * the endpoint was parked because of us.
+ * round_attempts: used up before this one. retry_after_ms: -1 = none. random: any number.
  */
 struct decision decide(const struct platform *platform, int64_t round_attempts, const struct http_meaning *meaning,
-                       int64_t retry_after_ms, unsigned streak, uint64_t random);
+                       int64_t retry_after_ms, uint64_t random);
 
 /* No attempt is made now because the endpoint, or we, have too much to do: 1 s, doubled each time in a row, at most
  * PARK_MS_MAX. */

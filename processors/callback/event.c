@@ -17,7 +17,6 @@ static const char *const NAMES[FIELDS] = {
 };
 
 struct event_reader {
-    const struct avro_set *set;
     struct avro_input *in;
     int field[FIELDS];
 };
@@ -28,7 +27,6 @@ enum rc event_reader_create(const struct avro_set *set, struct event_reader **ou
 
     TRY(avro_input_create(set, SCHEMA, &in, err));
     struct event_reader *r = xcalloc(1, sizeof(*r));
-    r->set = set;
     r->in = in;
     for (int i = 0; i < FIELDS; i++) {
         r->field[i] = avro_input_index(in, NAMES[i]);
@@ -61,16 +59,8 @@ static const char *copy(struct event_reader *r, enum field f, struct arena *a, s
 enum rc event_read(struct event_reader *r, const void *value, size_t n, struct arena *a, struct callback_event *out,
                    struct err *err)
 {
-    const char *text = value;
-
     *out = (struct callback_event){0};
-    if (value == NULL) {
-        FAIL(err, RC_REJECT, "the record has no value; expected a " SCHEMA);
-    }
-    if (n > 0 && text[0] == '{') {
-        TRY(avro_encode_json(r->set, SCHEMA, value, n, a, &value, &n, err));
-    }
-    TRY(avro_input_read(r->in, value, n, err));
+    TRY(avro_input_read_value(r->in, value, n, err));
     out->event_id = copy(r, F_ID, a, NULL);
     out->platform = copy(r, F_PLATFORM, a, NULL);
     out->event_type = copy(r, F_TYPE, a, NULL);

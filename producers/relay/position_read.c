@@ -34,15 +34,10 @@ struct reader {
 static enum rc watermarks(const struct config *cfg, const char *topic, int32_t partition, const char *isolation,
                           int64_t *low, int64_t *high, struct err *err)
 {
-    rd_kafka_conf_t *conf = NULL;
+    const char *const settings[][2] = {{"isolation.level", isolation}};
     rd_kafka_t *rk CLEANUP(kafka_destroyp) = NULL;
 
-    TRY(kafka_conf_create(cfg, "sluice-relay-watermark", &conf, err));
-    if (kafka_conf_set(conf, "isolation.level", isolation, err) != RC_OK) {
-        rd_kafka_conf_destroy(conf);
-        return RC_FATAL;
-    }
-    TRY(kafka_new(RD_KAFKA_CONSUMER, conf, &rk, err));
+    TRY(kafka_reader_new(cfg, "sluice-relay-watermark", settings, 1, &rk, err));
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     for (int i = 0; i < WATERMARK_TRIES; i++) {
         code = rd_kafka_query_watermark_offsets(rk, topic, partition, low, high, WATERMARK_TIMEOUT_MS);
@@ -61,10 +56,7 @@ static enum rc watermarks(const struct config *cfg, const char *topic, int32_t p
 
 static enum rc open_consumer(const struct config *cfg, rd_kafka_t **out_rk, struct err *err)
 {
-    static const struct {
-        const char *key;
-        const char *value;
-    } rows[] = {
+    static const char *const settings[][2] = {
         {"group.id", "sluice-relay-unused"}, /* required by the consumer interface; nothing is ever committed */
         {"isolation.level", "read_committed"},
         {"enable.auto.commit", "false"},
@@ -74,16 +66,8 @@ static enum rc open_consumer(const struct config *cfg, rd_kafka_t **out_rk, stru
         {"fetch.wait.max.ms", "10"},
         {"queued.max.messages.kbytes", "1024"},
     };
-    rd_kafka_conf_t *conf = NULL;
 
-    TRY(kafka_conf_create(cfg, "sluice-relay-position", &conf, err));
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        if (kafka_conf_set(conf, rows[i].key, rows[i].value, err) != RC_OK) {
-            rd_kafka_conf_destroy(conf);
-            return RC_FATAL;
-        }
-    }
-    TRY(kafka_new(RD_KAFKA_CONSUMER, conf, out_rk, err));
+    TRY(kafka_reader_new(cfg, "sluice-relay-position", settings, ARRAY_SIZE(settings), out_rk, err));
     rd_kafka_poll_set_consumer(*out_rk);
     return RC_OK;
 }

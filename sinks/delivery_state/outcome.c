@@ -44,9 +44,7 @@ static const char *const FIELD_NAMES[FIELDS] = {
 };
 
 struct outcome_reader {
-    const struct avro_set *set;
     struct avro_input *in;
-    struct arena arena; /* of a JSON value */
     int field[FIELDS];
 };
 
@@ -56,9 +54,7 @@ enum rc outcome_reader_create(const struct avro_set *set, struct outcome_reader 
 
     TRY(avro_input_create(set, SCHEMA, &in, err));
     struct outcome_reader *r = xcalloc(1, sizeof(*r));
-    r->set = set;
     r->in = in;
-    arena_init(&r->arena, (size_t)16 << 10);
     for (int i = 0; i < FIELDS; i++) {
         r->field[i] = avro_input_index(in, FIELD_NAMES[i]);
         assert(r->field[i] >= 0);
@@ -71,7 +67,6 @@ struct outcome_reader *outcome_reader_free(struct outcome_reader *r)
 {
     if (r != NULL) {
         avro_input_free(r->in);
-        arena_done(&r->arena);
         free(r);
     }
     return NULL;
@@ -133,17 +128,8 @@ static enum rc read_details(struct outcome_reader *r, struct outcome *out, struc
 
 enum rc outcome_read(struct outcome_reader *r, const void *value, size_t n, struct outcome *out, struct err *err)
 {
-    const char *text = value;
-
     *out = (struct outcome){.kind = OUTCOME_DELIVERED};
-    if (value == NULL) {
-        FAIL(err, RC_REJECT, "the record has no value; expected a " SCHEMA);
-    }
-    if (n > 0 && text[0] == '{') {
-        arena_reset(&r->arena);
-        TRY(avro_encode_json(r->set, SCHEMA, value, n, &r->arena, &value, &n, err));
-    }
-    TRY(avro_input_read(r->in, value, n, err));
+    TRY(avro_input_read_value(r->in, value, n, err));
     TRY(read_identity(r, out, err));
     TRY(read_kind(r, out, err));
     return read_details(r, out, err);

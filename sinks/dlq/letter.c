@@ -176,9 +176,7 @@ static const char *const FIELD_NAMES[FIELDS] = {
     [F_EVENT_ID] = "event_id", [F_QUEUE_SEQ] = "queue_seq", [F_PLATFORM] = "platform"};
 
 struct letter_reader {
-    const struct avro_set *set;
     struct avro_input *in;
-    struct arena arena; /* of a JSON value */
     int field[FIELDS];
 };
 
@@ -187,9 +185,7 @@ enum rc letter_reader_create(const struct avro_set *set, struct letter_reader **
     struct avro_input *in = NULL;
     TRY(avro_input_create(set, SCHEMA, &in, err));
     struct letter_reader *r = xcalloc(1, sizeof(*r));
-    r->set = set;
     r->in = in;
-    arena_init(&r->arena, (size_t)16 << 10);
     for (int i = 0; i < FIELDS; i++) {
         r->field[i] = avro_input_index(in, FIELD_NAMES[i]);
         assert(r->field[i] >= 0);
@@ -202,25 +198,9 @@ struct letter_reader *letter_reader_free(struct letter_reader *r)
 {
     if (r != NULL) {
         avro_input_free(r->in);
-        arena_done(&r->arena);
         free(r);
     }
     return NULL;
-}
-
-/* Framed Avro, or the same record as JSON (value.format). */
-static bool read_value(struct letter_reader *r, const void *value, size_t n)
-{
-    struct err err;
-    const char *text = value;
-    if (value == NULL || n == 0) {
-        return false;
-    }
-    arena_reset(&r->arena);
-    if (text[0] == '{' && avro_encode_json(r->set, SCHEMA, value, n, &r->arena, &value, &n, &err) != RC_OK) {
-        return false;
-    }
-    return avro_input_read(r->in, value, n, &err) == RC_OK;
 }
 
 void letter_find_row(struct letter_reader *r, const void *value, size_t n, struct letter *l)
@@ -228,6 +208,7 @@ void letter_find_row(struct letter_reader *r, const void *value, size_t n, struc
     int64_t header_seq = l->queue_seq;
     bool by_header = header_seq > 0 && uuid_check(l->id, strlen(l->id));
     bool readable = false;
+    struct err err;
     const char *id = NULL;
     size_t id_n = 0;
 
@@ -235,7 +216,7 @@ void letter_find_row(struct letter_reader *r, const void *value, size_t n, struc
     if (strcmp(l->topic, ROW_TOPIC) != 0) {
         return;
     }
-    readable = !l->truncated && read_value(r, value, n);
+    readable = !l->truncated && avro_input_read_value(r->in, value, n, &err) == RC_OK;
     if (readable) {
         id = avro_input_string(r->in, r->field[F_EVENT_ID], &id_n);
         readable = uuid_check(id, id_n) && avro_input_long(r->in, r->field[F_QUEUE_SEQ], 0) > 0;

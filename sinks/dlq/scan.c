@@ -91,15 +91,7 @@ static enum rc connect_client(struct dlq_scan *s, struct err *err)
         {"queued.max.messages.kbytes", "8192"},
         {"isolation.level", "read_committed"},
     };
-    rd_kafka_conf_t *conf = NULL;
-    TRY(kafka_conf_create(s->opt.cfg, "sluice-dlq", &conf, err));
-    for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-        if (kafka_conf_set(conf, settings[i][0], settings[i][1], err) != RC_OK) {
-            rd_kafka_conf_destroy(conf);
-            return err->rc;
-        }
-    }
-    return kafka_new(RD_KAFKA_CONSUMER, conf, &s->rk, err);
+    return kafka_reader_new(s->opt.cfg, "sluice-dlq", settings, ARRAY_SIZE(settings), &s->rk, err);
 }
 
 static enum rc plan_part(struct dlq_scan *s, const struct topic *t, int32_t id, struct err *err)

@@ -200,9 +200,12 @@ enum rc http_engine_submit(struct http_engine *engine, const struct http_call_sp
                            void *opaque, struct http_call **out_call, struct err *err)
 {
     assert(!engine->closing && spec->timeout_ms > 0);
-    struct target target;
-    TRY(target_parse(spec->url, engine->opt.allow_http, &target, err));
-    const struct endpoint *endpoint = endpoint_find(engine, &target);
+    struct target parsed;
+    if (spec->target == NULL) {
+        TRY(target_parse(spec->url, engine->opt.allow_http, &parsed, err));
+    }
+    const struct target *target = spec->target != NULL ? spec->target : &parsed;
+    const struct endpoint *endpoint = endpoint_find(engine, target);
     size_t endpoint_max = spec->endpoint_max > 0 ? spec->endpoint_max : engine->opt.endpoint_max;
     if (endpoint != NULL && endpoint->in_flight >= endpoint_max) {
         return busy(err, "endpoint-busy", endpoint->in_flight);
@@ -223,7 +226,7 @@ enum rc http_engine_submit(struct http_engine *engine, const struct http_call_sp
         call_free(call);
         return rc;
     }
-    call->endpoint = endpoint_enter(engine, &target);
+    call->endpoint = endpoint_enter(engine, target);
     call->prev = NULL;
     call->next = engine->calls;
     if (call->next != NULL) {

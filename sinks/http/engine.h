@@ -24,6 +24,7 @@
 
 #include "base/err.h"
 #include "http/address.h"
+#include "http/target.h"
 #include "http/verdict.h"
 
 #define HTTP_ENGINE_HEADERS_MAX 64
@@ -49,6 +50,7 @@ struct http_header {
 
 struct http_call_spec {
     const char *url;
+    const struct target *target;       /* of url, from target_parse; NULL = it is parsed here */
     const struct http_header *headers; /* all but Host, Content-Length and Expect; in this order and spelling */
     size_t n_headers;
     const void *body; /* not copied: stays until done or cancel */

@@ -19,7 +19,7 @@ for role in relay callback sink; do
     start_role "$role" "$role"
 done
 
-# row NAME PLATFORM RECEIVER: an event to a target that does not answer for now.
+# row NAME PLATFORM RECEIVER: an event to a target that hangs until it is released.
 row() {
     t_db "INSERT INTO cs_platform_event_outbox (platform, event_type, partition_key, callback_target, payload)
           VALUES ('$2', '$1', '$1', 'http://$(receiver_at "$3")/hang', '{}')"

@@ -18,44 +18,44 @@ Test(decide, six_attempts_by_the_schedule)
 {
     for (int64_t used = 0; used < 5; used++) {
         for (uint64_t random = 0; random < 5000; random += 7) {
-            struct decision d = decide(&PLATFORM, used, &RETRY, -1, 0, random * 1000003);
+            struct decision d = decide(&PLATFORM, used, &RETRY, -1, random * 1000003);
             int64_t step = PLATFORM.steps_ms[used];
             cr_assert(d.outcome == OUTCOME_RETRY && d.was_request);
             cr_assert(d.delay_ms >= step && d.delay_ms <= step + step / 10, "%lld", (long long)d.delay_ms);
         }
     }
-    struct decision d = decide(&PLATFORM, 5, &RETRY, 1000, 0, 0);
+    struct decision d = decide(&PLATFORM, 5, &RETRY, 1000, 0);
     cr_assert(d.outcome == OUTCOME_DEAD_LETTER && d.was_request && d.delay_ms == -1);
-    cr_assert_eq(decide(&PLATFORM, 99, &RETRY, -1, 0, 0).outcome, OUTCOME_DEAD_LETTER);
+    cr_assert_eq(decide(&PLATFORM, 99, &RETRY, -1, 0).outcome, OUTCOME_DEAD_LETTER);
 }
 
 Test(decide, beyond_the_schedule_the_last_step_repeats)
 {
     struct platform p = {.max_retries = 100, .steps_ms = {1000, 2000}, .n_steps = 2};
-    cr_assert_eq(decide(&p, 0, &RETRY, -1, 0, 0).delay_ms, 1000);
-    cr_assert_eq(decide(&p, 1, &RETRY, -1, 0, 0).delay_ms, 2000);
-    cr_assert_eq(decide(&p, 2, &RETRY, -1, 0, 0).delay_ms, 2000);
-    cr_assert_eq(decide(&p, 99, &RETRY, -1, 0, 0).delay_ms, 2000);
-    cr_assert_eq(decide(&p, 100, &RETRY, -1, 0, 0).outcome, OUTCOME_DEAD_LETTER);
+    cr_assert_eq(decide(&p, 0, &RETRY, -1, 0).delay_ms, 1000);
+    cr_assert_eq(decide(&p, 1, &RETRY, -1, 0).delay_ms, 2000);
+    cr_assert_eq(decide(&p, 2, &RETRY, -1, 0).delay_ms, 2000);
+    cr_assert_eq(decide(&p, 99, &RETRY, -1, 0).delay_ms, 2000);
+    cr_assert_eq(decide(&p, 100, &RETRY, -1, 0).outcome, OUTCOME_DEAD_LETTER);
     p.max_retries = 0;
-    cr_assert_eq(decide(&p, 0, &RETRY, -1, 0, 0).outcome, OUTCOME_DEAD_LETTER);
+    cr_assert_eq(decide(&p, 0, &RETRY, -1, 0).outcome, OUTCOME_DEAD_LETTER);
 }
 
 Test(decide, retry_after_lengthens_but_never_shortens)
 {
-    cr_assert_eq(decide(&PLATFORM, 0, &RETRY, 45000, 0, 0).delay_ms, 45000);
-    cr_assert_eq(decide(&PLATFORM, 0, &RETRY, 1000, 0, 0).delay_ms, 10000);
+    cr_assert_eq(decide(&PLATFORM, 0, &RETRY, 45000, 0).delay_ms, 45000);
+    cr_assert_eq(decide(&PLATFORM, 0, &RETRY, 1000, 0).delay_ms, 10000);
 }
 
 Test(decide, the_other_verdicts)
 {
-    struct decision d = decide(&PLATFORM, 5, &OK, -1, 0, 0);
+    struct decision d = decide(&PLATFORM, 5, &OK, -1, 0);
     cr_assert(d.outcome == OUTCOME_DELIVERED && d.was_request && d.delay_ms == -1);
-    d = decide(&PLATFORM, 0, &REFUSED, -1, 0, 0);
+    d = decide(&PLATFORM, 0, &REFUSED, -1, 0);
     cr_assert(d.outcome == OUTCOME_DEAD_LETTER && !d.was_request);
-    d = decide(&PLATFORM, 0, &GONE, -1, 0, 0);
+    d = decide(&PLATFORM, 0, &GONE, -1, 0);
     cr_assert(d.outcome == OUTCOME_DEAD_LETTER && d.was_request);
-    d = decide(&PLATFORM, 99, &OURS, -1, 0, 0);
+    d = decide(&PLATFORM, 99, &OURS, -1, 0);
     cr_assert(d.outcome == OUTCOME_PARKED && !d.was_request && d.delay_ms == 1000);
 }
 
