@@ -44,17 +44,18 @@ bool delivery_key_join(struct delivery_task *t)
     uint64_t hash = hash_of(t);
     struct key **bucket = &t->d->keys[hash % KEY_BUCKETS];
     for (struct key *k = *bucket; k != NULL; k = k->next) {
-        if (same(k, t, hash) && t->d->proc->parks_behind && k->n >= t->d->lim.key_records_max) {
+        if (!same(k, t, hash)) {
+            continue;
+        }
+        if (t->d->proc->parks_behind && k->n >= t->d->lim.key_records_max) {
             t->event.behind = true;
             return true;
         }
-        if (same(k, t, hash)) {
-            k->n++;
-            t->key = k;
-            k->tail->key_next = t;
-            k->tail = t;
-            return false;
-        }
+        k->n++;
+        t->key = k;
+        k->tail->key_next = t;
+        k->tail = t;
+        return false;
     }
     struct key *k = xcalloc(1, sizeof(*k));
     *k = (struct key){.next = *bucket, .hash = hash, .head = t, .tail = t, .since_ms = clock_mono_ms()};

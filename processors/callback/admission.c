@@ -170,6 +170,7 @@ static struct lane *lane_of(struct admission *a, size_t platform, const char *en
     }
     size_t places = (size_t)a->platforms->rows[platform].batch_size * 3 / 4;
     struct lane *l = lane_create(platform, endpoint, places > 0 ? places : 1);
+    l->used_ms = now_ms;
     l->next = a->lanes[b];
     a->lanes[b] = l;
     a->n_lanes++;
@@ -208,6 +209,14 @@ static bool platform_has_room(const struct admission *a, size_t platform, bool s
     return p->going < places && (!slow || p->slow == 0 || p->slow < places / 2);
 }
 
+/* Of an endpoint for which there is no memory. */
+static int64_t park_unknown(const struct admission *a, uint64_t random)
+{
+    int64_t step = decide_parked(0, random).delay_ms;
+
+    return step < a->limits.park_ms_max ? step : a->limits.park_ms_max;
+}
+
 static int64_t park(const struct admission *a, struct lane *l, int64_t now_ms, uint64_t random)
 {
     return lane_park_ms(l, l->limit, now_ms, random, a->limits.park_ms_max);
@@ -232,7 +241,7 @@ enum admit admission_enter(struct admission *a, const struct platform *platform,
     struct lane *l = lane_of(a, index, endpoint, now_ms);
 
     if (l == NULL) {
-        *out_park_ms = decide_parked(0, random).delay_ms;
+        *out_park_ms = park_unknown(a, random);
         return ADMIT_PARK;
     }
     l->used_ms = now_ms;
@@ -289,20 +298,21 @@ void admission_leave(struct admission *a, struct ticket *ticket, enum call_end e
     lane_update(a, l);
 }
 
-/* The first of the ring that may be called now, at the ring's end from then on; NULL = none. */
+/* The first of the ring that may be called now, at the ring's end from then on; NULL = none, what waits becomes
+ * overdue.
+ */
 static struct lane *take_turn(struct admission *a, size_t index, int64_t now_ms)
 {
     struct of_platform *p = &a->of[index];
-    struct lane *first = p->ready_head;
 
-    for (struct lane *l = first; l != NULL; l = p->ready_head == first ? NULL : p->ready_head) {
-        ring_remove(p, l);
-        ring_add(p, l);
+    for (struct lane *l = p->ready_head; l != NULL; l = l->ready_next) {
         if (now_ms >= l->not_before_ms && platform_has_room(a, index, l->slow)) {
+            ring_remove(p, l);
+            ring_add(p, l);
             return l;
         }
     }
-    return NULL; /* what waits there becomes overdue */
+    return NULL;
 }
 
 static struct ticket *next_of(struct admission *a, size_t index, int64_t now_ms)
@@ -358,7 +368,7 @@ int64_t admission_behind_ms(struct admission *a, const struct platform *platform
 {
     struct lane *l = lane_of(a, (size_t)(platform - a->platforms->rows), endpoint, now_ms);
 
-    return l == NULL ? decide_parked(0, random).delay_ms
+    return l == NULL ? park_unknown(a, random)
                      : lane_park_ms(l, 1, now_ms, random, a->limits.park_ms_max); /* of a key one at a time */
 }
 

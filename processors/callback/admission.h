@@ -64,7 +64,8 @@ struct admission *admission_free(struct admission *a); /* no ticket may be left;
 enum admit admission_enter(struct admission *a, const struct platform *platform, const char *endpoint,
                            struct ticket *ticket, int64_t now_ms, uint64_t random, int64_t *out_park_ms);
 
-/* A call is over: what it took, and what it says. not_before_ms > 0: the endpoint wants no call earlier. */
+/* A call is over: what it took, and what it says. not_before_ms > 0: the endpoint wants no call earlier, whatever those
+ * under way are answered. */
 void admission_leave(struct admission *a, struct ticket *ticket, enum call_end end, int64_t now_ms,
                      int64_t not_before_ms);
 /* Going or waiting, the event is dropped: nothing is learned from that. */

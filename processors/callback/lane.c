@@ -62,6 +62,7 @@ void lane_learn(struct lane *l, enum call_end end, double took_ms, int64_t now_m
                 int64_t park_ms_max)
 {
     int64_t latest = now_ms + park_ms_max;
+    bool left_alone = l->no_answer >= NO_ANSWER_MAX;
 
     if (end != CALL_NEUTRAL) {
         l->service_ms += SMOOTHING * (took_ms - l->service_ms);
@@ -72,7 +73,9 @@ void lane_learn(struct lane *l, enum call_end end, double took_ms, int64_t now_m
         l->limit += l->limit < l->cap ? 1 : 0;
         l->streak = 0;
         l->streak_until_ms = 0;
-        l->not_before_ms = 0;
+        if (left_alone) { /* it is back; a pause that it has asked for stays */
+            l->not_before_ms = 0;
+        }
         if (l->waiting.n == 0 && l->going.n < l->limit) {
             l->free_ms = 0;
         }

@@ -96,7 +96,6 @@ enum rc request_make(const struct platform *platform, const struct callback_even
 {
     out->n_headers = 0;
     add(out, "Content-Type", "application/json");
-    add(out, "User-Agent", "sluice/" SLUICE_VERSION);
     TRY(add_signature(out, platform, event, now_seconds, a, err));
     add(out, "ce-specversion", "1.0");
     TRY(add_attribute(out, a, "ce-id", event->event_id, err));

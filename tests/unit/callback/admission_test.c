@@ -161,6 +161,7 @@ Test(admission, an_endpoint_that_asks_for_a_pause_gets_it)
     cr_assert_eq(enter(0, 0, "a", 0), ADMIT_GO);
     cr_assert_eq(enter(1, 0, "a", 0), ADMIT_GO);
     admission_leave(A, &T[0], CALL_OVERLOADED, 10, 5010);
+    admission_leave(A, &T[1], CALL_GOOD, 15, 0); /* was under way already */
     cr_assert_eq(enter(2, 0, "a", 20), ADMIT_PARK);
     cr_assert(PARK_MS >= 4990, "%lld", (long long)PARK_MS);
     cr_assert_eq(enter(3, 0, "b", 20), ADMIT_GO, "others are not concerned");
@@ -168,6 +169,36 @@ Test(admission, an_endpoint_that_asks_for_a_pause_gets_it)
     admission_leave(A, &T[4], CALL_OVERLOADED, 6000, INT64_MAX);
     cr_assert_eq(enter(5, 0, "a", 6000), ADMIT_PARK);
     cr_assert_eq(PARK_MS, 60000, "never longer than the limit");
+}
+
+Test(admission, overload_halves_the_places_and_each_good_answer_gives_one_back)
+{
+    size_t going = fill(0, "a", 0);
+    int64_t park_ms = 0;
+
+    cr_assert_eq(going, 15);
+    admission_drop(A, &T[going]);
+    admission_leave(A, &T[0], CALL_OVERLOADED, 10, 0);
+    for (size_t i = 1; i < going; i++) {
+        admission_leave(A, &T[i], CALL_NEUTRAL, 10, 0);
+    }
+    cr_assert_eq(fill(100, "a", 10), 7);
+    admission_drop(A, &T[107]);
+    admission_leave(A, &T[100], CALL_GOOD, 20, 0);
+    cr_assert_eq(fill(200, "a", 20), 2, "the place of the one that is over, and one more");
+    cr_assert_null(admission_overdue(A, 20, 0, &park_ms));
+}
+
+Test(admission, what_is_behind_its_key_comes_back_one_at_a_time)
+{
+    int64_t first = admission_behind_ms(A, &PLATFORMS.rows[0], "a", 0, 0);
+    int64_t last = 0;
+
+    for (int i = 0; i < 2000; i++) {
+        last = admission_behind_ms(A, &PLATFORMS.rows[0], "a", 0, 0);
+    }
+    cr_assert_eq(first, 1000);
+    cr_assert(last >= 4900 && last <= 5100, "%lld: 2,000 of 5 ms each at twice that speed", (long long)last);
 }
 
 Test(admission, endpoints_are_forgotten_when_there_are_too_many)

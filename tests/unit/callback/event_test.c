@@ -68,7 +68,7 @@ Test(event, refusals_name_the_field)
         {FIELDS("a b", "t", "1", ""), "event_id"},
         {FIELDS("a", "t", "0", ""), "queue_seq"},
         {FIELDS("a", "t", "-4", ""), "queue_seq"},
-        {FIELDS("a", "t", "1", ",\"x\":1"), "x"},
+        {FIELDS("a", "t", "1", ",\"surplus\":1"), "surplus"},
         {"{}", "event_id"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
