@@ -176,7 +176,7 @@ static void close_now(struct http_engine *engine)
     }
     (void)curl_multi_cleanup(engine->multi);
     engine->multi = NULL;
-    uv_close((uv_handle_t *)&engine->timer, on_timer_closed); /* after the sockets' handles, which close in order */
+    uv_close((uv_handle_t *)&engine->timer, on_timer_closed);
 }
 
 void http_engine_close(struct http_engine *engine, void (*closed)(void *opaque), void *opaque)

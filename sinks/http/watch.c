@@ -19,6 +19,7 @@ static struct watch *find(const struct http_engine *engine, int fd)
     return fd >= 0 && (size_t)fd < engine->watches_n ? engine->watches[fd] : NULL;
 }
 
+/* The engine may be gone by now. */
 static void on_closed(uv_handle_t *handle)
 {
     free(handle->data);
@@ -31,6 +32,9 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         (void)uv_poll_stop(&w->poll);
         w->events = 0;
         return;
+    }
+    if (status < 0) { /* libuv has stopped it */
+        w->events = 0;
     }
     watch_event(w->engine, w->fd, status, events);
 }

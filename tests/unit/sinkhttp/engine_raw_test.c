@@ -16,6 +16,8 @@
 #define LONG_LINE ((size_t)300 << 10)
 
 enum manner {
+    ALL_ARE_ANSWERED,
+    ONE_A_CONNECTION,  /* answered, then closed without a word */
     FIRST_IS_ANSWERED, /* each connection: the first request is answered, the second one is read, then it is closed */
     ENDLESS_LINE       /* a header line without an end */
 };
@@ -23,7 +25,7 @@ enum manner {
 static int listener = -1;
 static int port;
 static enum manner manner;
-static _Atomic int posts;
+static _Atomic int posts, connections;
 static pthread_t thread;
 static struct err err;
 static struct http_engine *engine;
@@ -51,7 +53,17 @@ static bool read_request(int fd)
 
 static void serve(int fd)
 {
+    if (manner == ALL_ARE_ANSWERED) {
+        while (read_request(fd)) {
+            (void)!write(fd, OK_ANSWER, strlen(OK_ANSWER));
+        }
+        return;
+    }
     if (!read_request(fd)) {
+        return;
+    }
+    if (manner == ONE_A_CONNECTION) {
+        (void)!write(fd, OK_ANSWER, strlen(OK_ANSWER));
         return;
     }
     if (manner == FIRST_IS_ANSWERED) {
@@ -70,6 +82,7 @@ static void *run_server(void *unused)
 {
     (void)unused;
     for (int fd = 0; (fd = accept(listener, NULL, NULL)) >= 0;) {
+        connections++;
         serve(fd);
         (void)close(fd);
     }
@@ -147,6 +160,30 @@ Test(engine_raw, a_request_is_never_sent_twice)
     cr_assert_eq(s.meaning.verdict, HTTP_RETRY);
     cr_assert_str_eq(s.meaning.class, "reset");
     cr_assert_not_null(strstr(s.message, "without an answer"), "%s", s.message);
+}
+
+Test(engine_raw, a_connection_that_stays_is_used_again_and_closed_with_the_engine)
+{
+    manner = ALL_ARE_ANSWERED;
+    for (int i = 0; i < 5; i++) {
+        cr_assert_eq(call("127.0.0.1", port).status, 200);
+    }
+    cr_assert_eq(posts, 5);
+    cr_assert_eq(connections, 1);
+}
+
+Test(engine_raw, a_connection_that_is_closed_between_calls_is_replaced)
+{
+    manner = ONE_A_CONNECTION;
+    for (int i = 0; i < 5; i++) {
+        cr_assert_eq(call("127.0.0.1", port).status, 200, "call %d", i);
+        int64_t until = clock_mono_ms() + 50; /* the end of the connection is noticed while nothing is under way */
+        while (clock_mono_ms() < until) {
+            (void)uv_run(&loop, UV_RUN_NOWAIT);
+        }
+    }
+    cr_assert_eq(posts, 5);
+    cr_assert_eq(connections, 5);
 }
 
 Test(engine_raw, an_endless_header_line_is_an_attempt)
