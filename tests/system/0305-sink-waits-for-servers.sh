@@ -12,6 +12,7 @@
 . "$(dirname "$0")/outcomes.sh"
 
 t_begin "a sink waits for its servers" bare
+t_seed
 t_program
 t_addresses
 own_pg

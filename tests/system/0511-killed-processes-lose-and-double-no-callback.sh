@@ -15,16 +15,11 @@
 . "$(dirname "$0")/callbacks.sh"
 
 events=${SLUICE_TEST_EVENTS:-$(t_size 2400 20000)}
-seed=${SLUICE_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
-RANDOM=$((seed % 32768))
 t_begin "killed processes lose and double no callback"
-t_ok "seed $seed, $events events"
+t_seed
 cb_begin
 
-# Short sessions and small transactions, so that kills hit many of them; few records at once, so that few are repeated.
-held=100
-export SLUICE_SINK_SESSION_TIMEOUT_MS=1500 SLUICE_DELIVERY_SESSION_TIMEOUT_MS=6000 SLUICE_SINK_BATCH_ROWS_MAX=20
-export SLUICE_DELIVERY_COMMIT_LINGER_MS=2 SLUICE_DELIVERY_INFLIGHT_MAX=50 SLUICE_DELIVERY_RECORDS_MAX=$held
+cb_small
 
 roles=(relay callback sink)
 for role in "${roles[@]}"; do
@@ -34,7 +29,6 @@ done
 # In parts, a kill in the middle of each: when so many of its requests have come, whatever the machine's speed. The callback
 # role is the one with most to get wrong.
 victims=(relay callback sink callback)
-answered() { receiver_stat requests; }
 parts=$((events / 200))
 for ((part = 0; part < parts; part++)); do
     before=$(answered)
@@ -57,7 +51,7 @@ start_role callback callback
 
 cb_settle 300
 cb_judge
-cb_repeated $held callback
+cb_repeated "$CB_HELD" callback
 aborted=$(cb_aborted)
 ((aborted > 0)) || t_fail "no aborted outcomes: this proves nothing"
 t_ok "aborted outcomes, for read_uncommitted only: $aborted"

@@ -14,15 +14,11 @@
 . "$(dirname "$0")/callbacks.sh"
 
 events=${SLUICE_TEST_EVENTS:-$(t_size 1600 20000)}
-seed=${SLUICE_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
-RANDOM=$((seed % 32768))
 t_begin "processes that come and go lose and double no callback"
-t_ok "seed $seed, $events events"
+t_seed
 cb_begin
 
-held=100
-export SLUICE_SINK_SESSION_TIMEOUT_MS=1500 SLUICE_DELIVERY_SESSION_TIMEOUT_MS=6000 SLUICE_SINK_BATCH_ROWS_MAX=20
-export SLUICE_DELIVERY_COMMIT_LINGER_MS=2 SLUICE_DELIVERY_INFLIGHT_MAX=50 SLUICE_DELIVERY_RECORDS_MAX=$held
+cb_small
 
 declare -A up=()
 come() {
@@ -47,7 +43,6 @@ names=(callback1 callback2 sink1 sink2)
 start_role relay relay
 come callback1
 come sink1
-answered() { receiver_stat requests; }
 parts=$((events / 200))
 for ((part = 0; part < parts; part++)); do
     before=$(answered) some=$((RANDOM % 100))
@@ -76,7 +71,7 @@ t_ok "$((killed + 1)) killed"
 
 cb_settle 300
 cb_judge
-cb_repeated $held callback
+cb_repeated "$CB_HELD" callback
 for name in callback2 sink1 sink2; do
     [[ -n ${up[$name]:-} ]] || continue
     stop_role "$name" 40

@@ -18,15 +18,12 @@ own_kafka 1
 t_migrate
 cb_begin
 
-held=100
-export SLUICE_SINK_SESSION_TIMEOUT_MS=6000 SLUICE_DELIVERY_SESSION_TIMEOUT_MS=6000 SLUICE_SINK_BATCH_ROWS_MAX=20
-export SLUICE_DELIVERY_COMMIT_LINGER_MS=2 SLUICE_DELIVERY_INFLIGHT_MAX=50 SLUICE_DELIVERY_RECORDS_MAX=$held
+cb_small 6000
 roles=(relay callback sink)
 for role in "${roles[@]}"; do
     start_role "$role" "$role"
 done
 
-answered() { receiver_stat requests; }
 # under_load WHAT COMMAND...: in the middle of callbacks, and they go on afterwards.
 part=0
 under_load() {
@@ -60,7 +57,7 @@ done
 
 cb_settle 200
 cb_judge
-cb_repeated $held 'server|callback'
+cb_repeated "$CB_HELD" 'server|callback'
 t_ok "commits whose result was unknown and was looked up: $(role_metric callback 'sluice_delivery_txn_resolved_total{role="callback"}')"
 for role in "${roles[@]}"; do
     stop_role "$role" 40

@@ -23,7 +23,6 @@ done
 
 # 15 calls at once of 20 ms each: there is work for four seconds, and the broker is frozen in its first.
 cb_insert 1 "$events"
-answered() { receiver_stat requests; }
 wait_until 60 '(( $(answered) > 100 ))'
 broker=$(cut -d' ' -f1 "$OWN_KAFKA/1/pid")
 kill -STOP "$broker"

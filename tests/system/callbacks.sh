@@ -27,11 +27,6 @@ CB_RECEIVER='' # HOST:PORT of the receiver that cb_begin starts
 CB_RECEIVERS=()
 CB_PLATFORMS=''
 
-# What the shell has set for a stack of its own is not a test's.
-for name in "${!AI_CS_PLATFORM_@}"; do
-    unset "$name"
-done
-
 # secret_make FILE: a new Standard Webhooks secret.
 secret_make() { printf 'whsec_%s\n' "$(head -c 24 /dev/urandom | base64 -w 0)" >"$1"; }
 
@@ -62,6 +57,8 @@ receiver_stat() {
     curl -fsS -m 10 "http://$(receiver_at "${2:-receiver}")/stats" | sed -nE "s/.*\"$1\": ([0-9]+).*/\1/p"
 }
 
+answered() { receiver_stat requests; }
+
 # Platforms of the mix, with settings that make it short: timeouts no loaded machine reaches, retries after a second.
 cb_platforms() {
     local platform
@@ -69,6 +66,14 @@ cb_platforms() {
         platform_set "$platform" TIMEOUT_MS=60000 MAX_RETRIES=2 RETRY_SCHEDULE_SEC=1 BATCH_SIZE=20
     done
     CB_PLATFORMS=yes
+}
+
+# cb_small [SINK-SESSION-MS]: short sessions and small transactions, so that kills hit many of them; few records at once, so
+# that few are repeated: CB_HELD by each process.
+CB_HELD=100
+cb_small() {
+    export SLUICE_SINK_SESSION_TIMEOUT_MS=${1:-1500} SLUICE_DELIVERY_SESSION_TIMEOUT_MS=6000 SLUICE_SINK_BATCH_ROWS_MAX=20
+    export SLUICE_DELIVERY_COMMIT_LINGER_MS=2 SLUICE_DELIVERY_INFLIGHT_MAX=50 SLUICE_DELIVERY_RECORDS_MAX=$CB_HELD
 }
 
 # After the test's own platforms and receivers, if it has any.
@@ -202,12 +207,14 @@ SQL
 
 # Everything is what it must be.
 cb_judge() {
-    local what n bad=0 stats name
+    local what n bad=0 stats name faults
     cb_read
+    faults=$(cb_faults) # not read from a pipe: what fails in there must fail the test
+    t_eq "things looked for" 15 "$(wc -l <<<"$faults")"
     while IFS='|' read -r what n; do
         [[ $n == 0 ]] || bad=1
         printf '%s: %s: %s\n' "$([[ $n == 0 ]] && echo ok || echo FAIL)" "$what" "$n"
-    done < <(cb_faults)
+    done <<<"$faults"
     ((bad == 0)) || { cb_examples; t_fail "the books do not agree"; }
     for name in "${CB_RECEIVERS[@]}"; do
         stats=$(curl -fsS -m 10 "http://$(receiver_at "$name")/stats")

@@ -105,6 +105,13 @@ t_program() {
 # Some tests have a short form for `./dev test` and a long one (SLUICE_TEST_LONG=1; ./dev torture).
 t_is_long() { [[ ${SLUICE_TEST_LONG:-} == 1 ]]; }
 
+# t_seed: what is random in a test follows SLUICE_TEST_SEED, which is printed. After t_begin.
+t_seed() {
+    local seed=${SLUICE_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
+    RANDOM=$((seed % 32768))
+    t_ok "seed $seed"
+}
+
 # t_size SHORT LONG: the one of this form.
 t_size() { if t_is_long; then printf '%s' "$2"; else printf '%s' "$1"; fi; }
 
@@ -120,8 +127,10 @@ t_begin() {
     T_ID=$(random_hex 4)
     export SLUICE_TOPIC_PREFIX=t$T_ID. SLUICE_RUNTIME_DIR=$T_DIR/run
     mkdir -p "$SLUICE_RUNTIME_DIR"
+    [[ ${2:-} == bare ]] || t_addresses
+    # What a shell or a stack has set for callbacks of its own is not a test's.
+    unset "${!AI_CS_PLATFORM_@}" SLUICE_CALLBACK_ALLOW_HTTP SLUICE_CALLBACK_ALLOW_NETS
     [[ ${2:-} != bare ]] || return 0
-    t_addresses
     t_program
     t_create_database "$SLUICE_TEST_ADMIN_URL" "$DATABASE_URL"
     t_migrate
