@@ -3,7 +3,9 @@
 #
 # Promise: rows of dead_letter_outbox are deleted when they are old, and not before their records are in Kafka.
 #
-# How it could break: rows that were never published are old too, after an outage; a role without the right.
+# How it could break: rows that were never published are old too, after an outage; a role without the right. Here the relay
+# publishes all of them first; that a row beyond its position stays, however old, is tried in tests/integration/prune_test.c
+# (what_the_position_does_not_show_stays_however_old).
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Promise: delivery processes wait for PostgreSQL and Kafka to come back, keep their slot meanwhile, and one whose slot
-# is taken by another drains and exits 75.
+# is taken by another drains and exits 75. Kafka's restart runs in the long form only (t_is_long).
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/delivery.sh"
