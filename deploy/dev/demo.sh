@@ -150,7 +150,7 @@ demo_arguments() {
                 schedule=${2:-}
                 (($# == 1)) || shift
                 ;;
-            *) die "$EX_USAGE" "demo: unknown argument $1 (there are --fast and --schedule fast|default)" ;;
+            *) die "$EX_USAGE" "demo: unknown argument $1 (there are --fast, --slow and --schedule fast|default)" ;;
         esac
         shift
     done
