@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Promise: PostgreSQL or Kafka being away, even killed in the middle of the work, is waited out and shown in /readyz by
-# a sink that stays; afterwards every outcome has had its effect once.
+# a sink that stays; afterwards every outcome has had its effect once. Kafka is killed in the long form only (t_is_long).
 #
 # How it could break: a COMMIT whose answer was lost counts as failed (or as done); a session that is lost while idle; a
 # client that does not find back.
