@@ -17,6 +17,7 @@
 struct later {
     char event_id[UUID_TEXT_LEN + 1];
     int64_t queue_seq;
+    int64_t redrive_count; /* the table does not know it */
 };
 
 struct redrive {
@@ -83,6 +84,7 @@ static void remember(struct redrive *r, const struct letter *l)
     struct later *at = &r->later[r->n_later++];
     memcpy(at->event_id, l->event_id, sizeof(at->event_id));
     at->queue_seq = l->queue_seq;
+    at->redrive_count = l->redrive_count;
 }
 
 /* Counts what cannot be redriven now; true = it can. */
@@ -214,8 +216,9 @@ static enum rc turn(struct redrive *r, struct letter *letters, struct err *err)
     for (size_t at = 0; at < n; at += CHUNK_MAX) {
         size_t size = n - at < CHUNK_MAX ? n - at : CHUNK_MAX;
         for (size_t i = 0; i < size; i++) {
-            letters[i] = (struct letter){.queue_seq = list[at + i].queue_seq};
-            memcpy(letters[i].event_id, list[at + i].event_id, sizeof(letters[i].event_id));
+            const struct later *was = &list[at + i];
+            letters[i] = (struct letter){.queue_seq = was->queue_seq, .redrive_count = was->redrive_count};
+            memcpy(letters[i].event_id, was->event_id, sizeof(letters[i].event_id));
         }
         if (stop) { /* the limit or an interrupt: they stay what they are */
             r->forgotten += (int64_t)size;

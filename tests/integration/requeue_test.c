@@ -225,18 +225,34 @@ Test(requeue, letters_are_looked_up_in_batches_and_know_their_platform_and_death
     cr_expect_eq(letters[2].state, LETTER_GONE);
 }
 
-static struct redrive_counts redrive_all(struct letter *letters, size_t n, const struct redrive_options *given)
+static struct redrive *redrive_begin(const struct redrive_options *given)
 {
     struct redrive_options opt = *given;
-    bool stop = false;
     opt.conn = db;
     opt.rate = 1000;
     opt.limit = opt.limit == 0 ? INT64_MAX : opt.limit;
-    CLEANUP(redrive_freep) struct redrive *r = redrive_create(&opt);
+    return redrive_create(&opt);
+}
+
+static struct redrive_counts first_look(struct redrive *r, struct letter *letters, size_t n)
+{
+    bool stop = false;
     cr_assert_eq(letters_look_up(db, letters, n, &err), RC_OK, "%s", err.text);
     cr_assert_eq(redrive_batch(letters, n, r, &stop, &err), RC_OK, "%s", err.text);
+    return redrive_counts(r);
+}
+
+static struct redrive_counts rest(struct redrive *r)
+{
     cr_assert_eq(redrive_rest(r, &err), RC_OK, "%s", err.text);
     return redrive_counts(r);
+}
+
+static struct redrive_counts redrive_all(struct letter *letters, size_t n, const struct redrive_options *opt)
+{
+    CLEANUP(redrive_freep) struct redrive *r = redrive_begin(opt);
+    (void)first_look(r, letters, n);
+    return rest(r);
 }
 
 Test(requeue, a_redrive_counts_what_it_does_and_what_it_leaves)
@@ -277,9 +293,29 @@ Test(requeue, what_was_locked_is_tried_again_and_then_given_back)
     struct redrive_counts c = redrive_all(letters, 1, &(struct redrive_options){.wait_ms = 600});
     cr_expect_eq(c.redriven, 0);
     cr_expect_eq(c.unsettled, 1);
-    stack_sql(other, "ROLLBACK");
+
+    CLEANUP(redrive_freep) struct redrive *r = redrive_begin(&(struct redrive_options){.wait_ms = 5000});
     letters[0] = letter(ID1, stack_int(db, "SELECT queue_seq FROM " T));
-    c = redrive_all(letters, 1, &(struct redrive_options){.wait_ms = 0});
+    cr_expect_eq(first_look(r, letters, 1).unsettled, 1);
+    stack_sql(other, "ROLLBACK");
+    c = rest(r);
     cr_expect_eq(c.redriven, 1);
+    cr_expect_eq(c.unsettled, 0);
+    expect_row(ID1, "pending 0 6 - road");
     pg_close(other);
+}
+
+Test(requeue, a_letter_that_had_to_wait_is_held_back_all_the_same)
+{
+    struct letter letters[] = {letter(ID1, dead_row(ID1))};
+    letters[0].redrive_count = REDRIVE_DEATHS_MAX;
+    stack_sql(db, "UPDATE " T " SET status = 'retrying'");
+    CLEANUP(redrive_freep) struct redrive *r = redrive_begin(&(struct redrive_options){.wait_ms = 5000});
+    cr_expect_eq(first_look(r, letters, 1).unsettled, 1);
+    stack_sql(db, "UPDATE " T " SET status = 'dead_letter'");
+    struct redrive_counts c = rest(r);
+    cr_expect_eq(c.held, 1);
+    cr_expect_eq(c.redriven, 0);
+    cr_expect_eq(c.unsettled, 0);
+    expect_row(ID1, "dead_letter 6 6 HTTP 500 road");
 }
