@@ -86,18 +86,14 @@ static enum rc read_rows(const struct config *cfg, const char *group, struct dbp
 /* 0 when there is no such topic. */
 static enum rc ask_partitions(rd_kafka_t *rk, const char *topic, int *out_n, struct err *err)
 {
-    const struct rd_kafka_metadata *md = NULL;
     rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, topic, NULL);
-    rd_kafka_resp_err_t code = rkt != NULL ? rd_kafka_metadata(rk, 0, rkt, &md, ASK_MS) : rd_kafka_last_error();
 
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        *out_n = md->topic_cnt == 1 ? md->topics[0].partition_cnt : 0;
-        rd_kafka_metadata_destroy(md);
+    if (rkt == NULL) {
+        return kafka_fail(err, rd_kafka_last_error(), NULL, "topic %s", topic);
     }
-    if (rkt != NULL) {
-        rd_kafka_topic_destroy(rkt);
-    }
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? RC_OK : kafka_fail(err, code, NULL, "Kafka metadata of %s", topic);
+    enum rc rc = kafka_topic_partitions(rk, rkt, ASK_MS, out_n, err);
+    rd_kafka_topic_destroy(rkt);
+    return rc;
 }
 
 /* The logs of all partitions; list is sorted, so each topic is asked for once. */

@@ -85,7 +85,7 @@ static void take_text(const struct source *s, const char *name, char *out, size_
     letter_text(h->value, h->value_len, out, max);
 }
 
-/* A plain decimal in min..max, without anything around it; else `otherwise` stays and the fault is noted. */
+/* A plain decimal in min..max, without anything around it; else *out stays and the fault is noted. */
 static void take_number(const struct source *s, const char *name, int64_t min, int64_t max, int64_t *out)
 {
     const struct producer_header *h = find(s, name);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "kafka/conf.h"
+#include "kafka/log_ends.h"
 #include "kafka/rc.h"
 
 #define POLL_MS 200
@@ -76,12 +77,6 @@ void dlq_scan_close(struct dlq_scan *s)
     free(s);
 }
 
-void dlq_scan_closep(struct dlq_scan **s)
-{
-    dlq_scan_close(*s);
-    *s = NULL;
-}
-
 static enum rc connect_client(struct dlq_scan *s, struct err *err)
 {
     static const char *const settings[][2] = {
@@ -99,7 +94,7 @@ static enum rc plan_part(struct dlq_scan *s, const struct topic *t, int32_t id, 
     int64_t low = 0;
     int64_t high = 0;
     const char *full = rd_kafka_topic_name(t->rkt);
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(s->rk, full, id, &low, &high, s->opt.timeout_ms);
+    rd_kafka_resp_err_t code = kafka_log_ends(s->rk, full, id, s->opt.timeout_ms, &low, &high);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return kafka_fail(err, code, NULL, "topic %s partition %d", full, (int)id);
     }
@@ -112,23 +107,6 @@ static enum rc plan_part(struct dlq_scan *s, const struct topic *t, int32_t id, 
     return RC_OK;
 }
 
-/* *out_partitions 0: there is no such topic. */
-static enum rc count_partitions(struct dlq_scan *s, rd_kafka_topic_t *rkt, int *out_partitions, struct err *err)
-{
-    const struct rd_kafka_metadata *md = NULL;
-    rd_kafka_resp_err_t code = rd_kafka_metadata(s->rk, 0, rkt, &md, s->opt.timeout_ms);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return kafka_fail(err, code, NULL, "no answer from Kafka at %s", config_str(s->opt.cfg, "kafka.brokers"));
-    }
-    code = md->topic_cnt == 1 ? md->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-    *out_partitions = code == RD_KAFKA_RESP_ERR_NO_ERROR ? md->topics[0].partition_cnt : 0;
-    rd_kafka_metadata_destroy(md);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
-        return kafka_fail(err, code, NULL, "topic %s", rd_kafka_topic_name(rkt));
-    }
-    return RC_OK;
-}
-
 static enum rc plan_topic(struct dlq_scan *s, const char *name, struct err *err)
 {
     int partitions = 0;
@@ -137,7 +115,7 @@ static enum rc plan_topic(struct dlq_scan *s, const char *name, struct err *err)
     if (rkt == NULL) {
         return kafka_fail(err, rd_kafka_last_error(), NULL, "topic %s", full);
     }
-    enum rc rc = count_partitions(s, rkt, &partitions, err);
+    enum rc rc = kafka_topic_partitions(s->rk, rkt, s->opt.timeout_ms, &partitions, err);
     if (rc != RC_OK || partitions == 0) {
         rd_kafka_topic_destroy(rkt);
         return rc;
@@ -174,15 +152,6 @@ enum rc dlq_scan_open(const struct dlq_scan_options *opt, struct dlq_scan **out_
 size_t dlq_scan_topics(const struct dlq_scan *s)
 {
     return s->n_topics;
-}
-
-int64_t dlq_scan_offsets(const struct dlq_scan *s)
-{
-    int64_t n = 0;
-    for (size_t i = 0; i < s->n_parts; i++) {
-        n += s->parts[i].stop - s->parts[i].first;
-    }
-    return n;
 }
 
 /* All questions were asked before the first fetch: they would wait behind it. */

@@ -31,10 +31,8 @@ struct dlq_scan;
 /* RC_RETRY: no broker answers. Topics that do not exist are left out, see dlq_scan_topics. */
 enum rc dlq_scan_open(const struct dlq_scan_options *opt, struct dlq_scan **out_scan, struct err *err) MUST_USE;
 void dlq_scan_close(struct dlq_scan *s); /* accepts NULL */
-void dlq_scan_closep(struct dlq_scan **s);
 
-size_t dlq_scan_topics(const struct dlq_scan *s);   /* that exist */
-int64_t dlq_scan_offsets(const struct dlq_scan *s); /* between starts and ends; markers of transactions count too */
+size_t dlq_scan_topics(const struct dlq_scan *s); /* that exist */
 
 /* The letter has its place, headers and row; the state is not known. *stop ends the scan. msg lives for the call. */
 typedef enum rc (*dlq_scan_fn)(const struct letter *l, const rd_kafka_message_t *msg, void *opaque, bool *stop,

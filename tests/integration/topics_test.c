@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "kafka/conf.h"
+#include "kafka/log_ends.h"
 #include "kafka/topics.h"
 #include "support/stack.h"
 
@@ -128,4 +130,33 @@ Test(topics, a_name_or_setting_the_broker_refuses_is_named)
     snprintf(wants[1].configs[0].value, sizeof(wants[1].configs[0].value), "soon");
     cr_expect_eq(topics_apply(st.cfg, wants + 1, diffs + 1, 1, &changed, &err), RC_FATAL);
     cr_expect(strstr(err.text, wants[1].name) != NULL && strstr(err.text, "retention.ms") != NULL, "%s", err.text);
+}
+
+static enum rc count_partitions(const char *name, int *out_n)
+{
+    CLEANUP(kafka_destroyp) rd_kafka_t *rk = NULL;
+    OK(kafka_reader_new(st.cfg, "sluice-test", NULL, 0, &rk, &err));
+    rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, name, NULL);
+    cr_assert_not_null(rkt);
+    enum rc rc = kafka_topic_partitions(rk, rkt, 5000, out_n, &err);
+    rd_kafka_topic_destroy(rkt);
+    return rc;
+}
+
+Test(topics, partitions_are_counted_and_what_kafka_says_of_a_topic_is_heard)
+{
+    CLEANUP(freep) char *name = stack_topic(&st, "counted", 4, NULL);
+    int n = -1;
+
+    OK(count_partitions(name, &n));
+    cr_expect_eq(n, 4);
+    OK(count_partitions(wants[0].name, &n));
+    cr_expect_eq(n, 0, "there is none");
+    n = -1;
+    cr_expect_neq(count_partitions("no topic's name", &n), RC_OK);
+    cr_expect_not_null(strstr(err.text, "topic no topic's name: "), "%s", err.text);
+    cr_expect_eq(n, -1);
+    stack_set(&st, "kafka.brokers", "127.0.0.1:1");
+    cr_expect_eq(count_partitions(name, &n), RC_RETRY);
+    cr_expect_not_null(strstr(err.text, "no answer from Kafka at 127.0.0.1:1: "), "%s", err.text);
 }
