@@ -96,6 +96,13 @@ int cli_print(const struct buf *out);
 /* EXIT_DONE, or EXIT_CONFIG after saying that this option is not set. */
 int cli_require(const struct cli *cli, const char *option);
 
+/*
+ * Asks on the terminal whether to do what changes something: "Put 3 rows back?". EXIT_DONE: yes, or --yes was given.
+ * EXIT_USAGE: no, or there is no terminal. EXIT_INTERRUPTED: Ctrl-C or SIGTERM instead of an answer. What is not done
+ * has been said on stderr.
+ */
+int cli_confirm(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
 /* Finds the command, loads the configuration, runs it. */
 int cli_main(const struct command *root, int argc, char **argv, char **envp);
 

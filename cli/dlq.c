@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "dlq_query.h"
+#include "shown.h"
 #include "when.h"
 
 #define LIMIT_DEFAULT 1000
@@ -29,11 +30,6 @@ static bool is_open(enum letter_state state)
     return state == LETTER_OPEN || state == LETTER_NO_ROW;
 }
 
-static const char *or_dash(const char *text)
-{
-    return text[0] != '\0' ? text : "-";
-}
-
 static void print_letter(struct listing *p, const struct letter *l)
 {
     char place[64];
@@ -49,7 +45,8 @@ static void print_letter(struct listing *p, const struct letter *l)
     when_text(l->last_us, died);
     letter_text(l->message, strlen(l->message), reason, sizeof(reason));
     buf_printf(&p->out, "%-22s %-20s  %-11s %-18s %-12s %-36s  %s\n", place, died, LETTER_STATE_NAMES[l->state],
-               or_dash(l->class), or_dash(l->platform), or_dash(l->event_id[0] != '\0' ? l->event_id : l->id), reason);
+               shown_or_dash(l->class), shown_or_dash(l->platform),
+               shown_or_dash(l->event_id[0] != '\0' ? l->event_id : l->id), reason);
 }
 
 static enum rc write_out(struct listing *p, struct err *err)

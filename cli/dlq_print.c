@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "dlq_query.h"
+#include "shown.h"
 #include "when.h"
 
 static void json_text(struct buf *out, const char *name, const char *value)
@@ -85,19 +86,14 @@ static void group_json(const struct group *g, bool samples, struct buf *out)
     buf_puts(out, samples ? "]}" : "}");
 }
 
-static const char *or_dash(const char *text)
-{
-    return text[0] != '\0' ? text : "-";
-}
-
 static void group_text(const struct group *g, bool samples, struct buf *out)
 {
     char first[WHEN_TEXT_MAX];
     char last[WHEN_TEXT_MAX];
     when_text(g->first_us, first);
     when_text(g->last_us, last);
-    buf_printf(out, "%8" PRId64 "  %-20s %-20s %-14s %-20s  %s\n", g->n, or_dash(g->topic), or_dash(g->class),
-               or_dash(g->platform), first, last);
+    buf_printf(out, "%8" PRId64 "  %-20s %-20s %-14s %-20s  %s\n", g->n, shown_or_dash(g->topic),
+               shown_or_dash(g->class), shown_or_dash(g->platform), first, last);
     for (size_t i = 0; samples && i < g->n_samples; i++) {
         const struct group_sample *s = &g->samples[i];
         buf_printf(out, "          %s:%" PRId32 ":%" PRId64 "  %s  %s\n", s->dlq, s->partition, s->offset, s->id,

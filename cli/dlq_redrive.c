@@ -242,25 +242,6 @@ static int do_it(struct redriving *r)
     return report(r, &c);
 }
 
-/* EXIT_DONE: go on. */
-static int ask(const struct redriving *r)
-{
-    char answer[8] = "";
-    if (r->cli->yes) {
-        return EXIT_DONE;
-    }
-    if (isatty(STDIN_FILENO) != 1 || isatty(STDERR_FILENO) != 1) {
-        cli_note(r->cli, "nothing was changed; say --yes to do it");
-        return EXIT_USAGE;
-    }
-    (void)fprintf(stderr, "Send %" PRId64 " dead letters again? [y/N] ", target(r));
-    if (fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y')) {
-        return EXIT_DONE;
-    }
-    cli_note(r->cli, "nothing was changed");
-    return EXIT_USAGE;
-}
-
 static int redrive(struct redriving *r)
 {
     struct err err;
@@ -284,7 +265,7 @@ static int redrive(struct redriving *r)
         return code;
     }
     if (r->groups.total + r->found.unsettled > 0) {
-        code = ask(r);
+        code = cli_confirm(r->cli, "Send %" PRId64 " dead letters again?", target(r));
     }
     return code == EXIT_DONE ? do_it(r) : code;
 }

@@ -9,12 +9,12 @@
 #include "commands.h"
 #include "outbox_row.h"
 #include "pg/conn.h"
+#include "shown.h"
 #include "when.h"
 
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX 100000
 #define OUTPUT_MAX ((size_t)256 << 20)
-#define STATEMENT_TIMEOUT_MS 60000
 
 static const char LIST[] =
     "SELECT x.id, x.platform, x.status, " OUTBOX_STANDING ", x.attempt_count, x.round_attempts, x.queue_seq,"
@@ -86,17 +86,10 @@ static void print_text(const PGresult *res, int row, struct buf *out)
 {
     char age[WHEN_TEXT_MAX];
     when_age(pg_int(res, row, 8, 0), age);
-    buf_printf(out, "%-36s  %-12s %-11s %8s %5s  %-32s %-20s  %s\n", pg_text(res, row, 0), pg_text(res, row, 1),
-               pg_text(res, row, 2), pg_text(res, row, 4), age, pg_text(res, row, 3), pg_text(res, row, 7),
-               pg_text(res, row, 11));
-}
-
-static enum rc open_database(const struct cli *cli, PGconn **out_conn, struct err *err)
-{
-    const struct pg_options opt = {.app = "sluice outbox",
-                                   .schema = config_str(cli->cfg, "database.schema"),
-                                   .statement_timeout_ms = STATEMENT_TIMEOUT_MS};
-    return pg_open(config_str(cli->cfg, "database.url"), &opt, out_conn, err);
+    CLEANUP(freep) char *platform = shown(pg_text(res, row, 1));
+    CLEANUP(freep) char *error = shown(pg_text(res, row, 11));
+    buf_printf(out, "%-36s  %-12s %-11s %8s %5s  %-32s %-20s  %s\n", pg_text(res, row, 0), platform,
+               pg_text(res, row, 2), pg_text(res, row, 4), age, pg_text(res, row, 3), pg_text(res, row, 7), error);
 }
 
 static enum rc list(const struct cli *cli, const struct listing *l, struct buf *out, int *out_n, struct err *err)
@@ -106,7 +99,7 @@ static enum rc list(const struct cli *cli, const struct listing *l, struct buf *
     const char *params[] = {config_str(cli->cfg, "topic.prefix"), l->status, cli_flag(cli, "platform"),
                             cli_flag(cli, "older") != NULL ? l->older_ms : NULL, l->limit};
 
-    TRY(open_database(cli, &conn, err));
+    TRY(outbox_open(cli, &conn, err));
     TRY(pg_query(conn, LIST, ARRAY_SIZE(params), params, &res, err));
     *out_n = PQntuples(res);
     buf_puts(out, cli->json
@@ -166,7 +159,7 @@ int cmd_outbox_show(const struct cli *cli)
         return EXIT_CONFIG;
     }
     buf_puts(&out, cli->json ? "{" : "");
-    enum rc rc = open_database(cli, &conn, &err);
+    enum rc rc = outbox_open(cli, &conn, &err);
     rc = rc == RC_OK ? outbox_row_print(cli, conn, id, &out, &found, &err) : rc;
     if (rc != RC_OK) {
         return cli_fail("outbox show", &err);

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "audit.h"
 #include "base/log.h"
@@ -22,7 +21,6 @@
 #define STUCK_LIMIT_DEFAULT 10000
 #define STUCK_LIMIT_MAX 100000
 #define OUTPUT_MAX ((size_t)64 << 20)
-#define STATEMENT_TIMEOUT_MS 60000
 #define BATCH 500
 #define SHOWN_MAX 20
 
@@ -81,14 +79,6 @@ static enum rc parse(struct replay *r, struct err *err)
     return cli_flag_int(cli, "limit", 1, STUCK_LIMIT_MAX, &r->limit, err);
 }
 
-static enum rc open_database(struct replay *r, struct err *err)
-{
-    const struct pg_options opt = {.app = "sluice outbox",
-                                   .schema = config_str(r->cli->cfg, "database.schema"),
-                                   .statement_timeout_ms = STATEMENT_TIMEOUT_MS};
-    return pg_open(config_str(r->cli->cfg, "database.url"), &opt, &r->conn, err);
-}
-
 static enum rc query_ids(struct replay *r, struct err *err)
 {
     CLEANUP(buf_done) struct buf ids;
@@ -139,7 +129,7 @@ static size_t count_missing(const struct replay *r)
 
 static enum rc look(struct replay *r, struct err *err)
 {
-    TRY(open_database(r, err));
+    TRY(outbox_open(r->cli, &r->conn, err));
     TRY(r->stuck ? query_stuck(r, err) : query_ids(r, err));
     r->n = (size_t)PQntuples(r->found);
     r->rows = xcalloc(r->n + 1, sizeof(*r->rows));
@@ -241,22 +231,6 @@ static int verdict(const struct replay *r, int code)
     return r->missing > 0 ? EXIT_NOT_FOUND : r->changed > 0 ? EXIT_TRY_AGAIN : EXIT_DONE;
 }
 
-static int ask(const struct replay *r)
-{
-    char answer[8] = "";
-    if (r->cli->yes) {
-        return EXIT_DONE;
-    }
-    if (isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1) {
-        (void)fprintf(stderr, "Put %zu rows back on the road? [y/N] ", r->todo);
-        if (fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y')) {
-            return EXIT_DONE;
-        }
-    }
-    cli_note(r->cli, "nothing was changed; say --yes to do it");
-    return EXIT_USAGE;
-}
-
 static int replay(struct replay *r)
 {
     struct err err;
@@ -274,7 +248,7 @@ static int replay(struct replay *r)
             cli_note(r->cli, "%s %s, %s", r->rows[i].id, r->rows[i].status, pg_text(r->found, (int)i, 5));
         }
     }
-    int code = ask(r);
+    int code = cli_confirm(r->cli, "Put %zu rows back on the road?", r->todo);
     if (code != EXIT_DONE) {
         return code;
     }

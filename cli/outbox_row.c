@@ -6,7 +6,9 @@
 
 #include "base/mem.h"
 #include "pg/conn.h"
+#include "shown.h"
 
+#define STATEMENT_TIMEOUT_MS 60000
 #define TIME(column) "to_char(" column ", 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
 
 static const char ROW[] =
@@ -36,6 +38,14 @@ static const char AS_JSON[] =
     " coalesce((SELECT to_jsonb(d) FROM cs_platform_event_dead_letters d WHERE d.event_id = x.id), 'null')"
     " FROM cs_platform_event_outbox x WHERE x.id = $2";
 
+enum rc outbox_open(const struct cli *cli, PGconn **out_conn, struct err *err)
+{
+    const struct pg_options opt = {.app = "sluice outbox",
+                                   .schema = config_str(cli->cfg, "database.schema"),
+                                   .statement_timeout_ms = STATEMENT_TIMEOUT_MS};
+    return pg_open(config_str(cli->cfg, "database.url"), &opt, out_conn, err);
+}
+
 static enum rc print_json(PGconn *conn, const char *const *params, struct buf *out, bool *out_found, struct err *err)
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
@@ -62,12 +72,16 @@ static enum rc print_attempts(PGconn *conn, const char *id, struct buf *out, str
                       "QUEUE_SEQ  ERROR\n");
     }
     for (int i = 0; i < PQntuples(res); i++) {
-        buf_printf(out, "  %3s  %-24s  %-11s  %-6s  %-9s  %-9s  %s\n", pg_text(res, i, 0), pg_text(res, i, 1),
-                   pg_text(res, i, 2), pg_text(res, i, 3), pg_text(res, i, 4), pg_text(res, i, 5), pg_text(res, i, 6));
+        CLEANUP(freep) char *outcome = shown(pg_text(res, i, 2));
+        CLEANUP(freep) char *error = shown(pg_text(res, i, 6));
+        buf_printf(out, "  %3s  %-24s  %-11s  %-6s  %-9s  %-9s  %s\n", pg_text(res, i, 0), pg_text(res, i, 1), outcome,
+                   pg_text(res, i, 3), pg_text(res, i, 4), pg_text(res, i, 5), error);
     }
     if (PQntuples(dead) > 0) {
+        CLEANUP(freep) char *class = shown(pg_text(dead, 0, 2));
+        CLEANUP(freep) char *error = shown(pg_text(dead, 0, 3));
         buf_printf(out, "dead letter of %s after %s attempts: %s: %s\n", pg_text(dead, 0, 0), pg_text(dead, 0, 1),
-                   pg_text(dead, 0, 2), pg_text(dead, 0, 3));
+                   class, error);
     }
     return RC_OK;
 }
@@ -88,7 +102,8 @@ enum rc outbox_row_print(const struct cli *cli, PGconn *conn, const char *id, st
     buf_printf(out, "row %s\n", id);
     for (int i = 0; i < PQnfields(res) && i < (int)ARRAY_SIZE(ROW_NAMES); i++) {
         if (!PQgetisnull(res, 0, i)) {
-            buf_printf(out, "  %-13s %s\n", ROW_NAMES[i], pg_text(res, 0, i));
+            CLEANUP(freep) char *text = shown(pg_text(res, 0, i));
+            buf_printf(out, "  %-13s %s\n", ROW_NAMES[i], text);
         }
     }
     return print_attempts(conn, id, out, err);

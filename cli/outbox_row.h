@@ -21,6 +21,9 @@
     "  OR (pg_visible_in_snapshot(x.queue_txid, p.snapshot_upto) AND x.queue_seq <= p.last_seq)))"       \
     " THEN 'published, waits for its outcome' ELSE 'not published yet' END"
 
+/* A session for the commands of the outbox, with their time limit. As pg_open. */
+enum rc outbox_open(const struct cli *cli, PGconn **out_conn, struct err *err) MUST_USE;
+
 /* Appends it: as JSON the members "row", "attempts", "dead_letter" without braces around. *out_found false: no row. */
 enum rc outbox_row_print(const struct cli *cli, PGconn *conn, const char *id, struct buf *out, bool *out_found,
                          struct err *err) MUST_USE;

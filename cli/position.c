@@ -67,6 +67,13 @@ static enum rc read_group(const struct cli *cli, const struct group *g, struct d
     return dbproc_stands_read(cli->cfg, g->name, (const char *const *)g->topics, g->n_topics, out, err);
 }
 
+static int require(const struct cli *cli)
+{
+    int code = cli_require(cli, "database.url");
+
+    return code == EXIT_DONE ? cli_require(cli, "kafka.brokers") : code;
+}
+
 static int no_group(const struct group *g)
 {
     (void)fprintf(stderr,
@@ -88,7 +95,11 @@ static void add_offset(struct buf *out, const char *name, int64_t offset)
 
 static void print_json(const struct group *g, const struct dbproc_stand *p, struct buf *out)
 {
-    buf_printf(out, "{\"group\":\"%s\",\"topic\":\"%s\",\"partition\":%" PRId32, g->name, p->topic, p->partition);
+    buf_puts(out, "{\"group\":");
+    buf_json_string(out, g->name, strlen(g->name));
+    buf_puts(out, ",\"topic\":");
+    buf_json_string(out, p->topic, strlen(p->topic));
+    buf_printf(out, ",\"partition\":%" PRId32, p->partition);
     add_offset(out, "position", p->found ? p->next_offset : -1);
     add_offset(out, "epoch", p->found ? p->epoch : -1);
     add_offset(out, "log_start", p->log_start);
@@ -150,6 +161,9 @@ int cmd_position_show(const struct cli *cli)
     struct err err;
 
     find_group(cli, cli->argc > 0 ? cli->argv[0] : NULL, &g);
+    if (require(cli) != EXIT_DONE) {
+        return EXIT_CONFIG;
+    }
     if (read_group(cli, &g, &s, &err) != RC_OK) {
         return cli_fail("position", &err);
     }
@@ -278,6 +292,9 @@ int cmd_position_set(const struct cli *cli)
     find_group(cli, cli->argv[0], &g);
     if (read_wish(cli, &wish, &err) != RC_OK) {
         return cli_usage(cli, "%s", err.text);
+    }
+    if (require(cli) != EXIT_DONE) {
+        return EXIT_CONFIG;
     }
     if (read_group(cli, &g, &s, &err) != RC_OK) {
         return cli_fail("position", &err);

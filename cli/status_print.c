@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "status.h"
+#include "when.h"
 
 #define CELL_MAX 32
 
@@ -18,21 +19,9 @@ static const char *number(char out[CELL_MAX], int64_t n, bool more)
     return out;
 }
 
-/* -, 59s, 12m, 5h, 3d. */
 static const char *age(char out[CELL_MAX], int64_t s)
 {
-    if (s < 0) {
-        return "-";
-    }
-    if (s < 120) {
-        (void)snprintf(out, CELL_MAX, "%" PRId64 "s", s);
-    } else if (s < 7200) {
-        (void)snprintf(out, CELL_MAX, "%" PRId64 "m", s / 60);
-    } else if (s < 172800) {
-        (void)snprintf(out, CELL_MAX, "%" PRId64 "h", s / 3600);
-    } else {
-        (void)snprintf(out, CELL_MAX, "%" PRId64 "d", s / 86400);
-    }
+    when_age(s, out);
     return out;
 }
 

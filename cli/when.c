@@ -59,6 +59,10 @@ void when_text(int64_t utc_us, char out[WHEN_TEXT_MAX])
 void when_age(int64_t seconds, char out[WHEN_TEXT_MAX])
 {
     size_t i = 0;
+    if (seconds < 0) {
+        (void)snprintf(out, WHEN_TEXT_MAX, "-");
+        return;
+    }
     while (i + 1 < ARRAY_SIZE(UNITS) && seconds < 2 * UNITS[i].seconds) {
         i++;
     }

@@ -14,7 +14,7 @@ bool when_parse(const char *text, int64_t now_us, int64_t *out_us);
 #define WHEN_TEXT_MAX 24
 /* 2026-11-22T20:37:20Z; "-" for 0 and less. */
 void when_text(int64_t utc_us, char out[WHEN_TEXT_MAX]);
-/* 45s, 12m, 5h, 3d: the largest unit of which there are at least two, else seconds. */
+/* 45s, 12m, 5h, 3d: the largest unit of which there are at least two, else seconds; "-" for less than 0. */
 void when_age(int64_t seconds, char out[WHEN_TEXT_MAX]);
 
 #endif

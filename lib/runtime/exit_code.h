@@ -14,7 +14,7 @@ enum exit_code {
     EXIT_UNAVAILABLE = 69, /* a dependency (PostgreSQL, Kafka) cannot be reached */
     EXIT_TRY_AGAIN = 75,   /* lost to another instance, or a passing condition */
     EXIT_CONFIG = 78,      /* an option, environment variable or file is wrong: starting again will not help */
-    EXIT_INTERRUPTED = 130 /* second SIGINT or SIGTERM */
+    EXIT_INTERRUPTED = 130 /* of a command: SIGINT or SIGTERM; of a role: the second one */
 };
 
 /* For commands: RETRY 69, REJECT 3, FENCED 75, FATAL 1. */

@@ -52,6 +52,8 @@ done
 refused "bad choice" 78 'relay.poison.policy .*"drop".* dlq\|stop' "$S" status --relay.poison.policy=drop
 refused "no database" 78 'database.url|DATABASE_URL' env -u DATABASE_URL "$S" run relay
 refused "no brokers" 78 'kafka.brokers|KAFKA_BROKERS' env -u KAFKA_BROKERS "$S" run relay
+refused "position without a database" 78 'database.url|DATABASE_URL' env -u DATABASE_URL "$S" position show
+refused "position without brokers" 78 'kafka.brokers|KAFKA_BROKERS' env -u KAFKA_BROKERS "$S" position set sink --to latest
 refused "a setting librdkafka does not know" 78 'option kafka.no.such: No such configuration property' "$S" run relay --kafka.no.such=1
 
 refused "no such topic" 4 'no.such.topic' "$S" tail no.such.topic

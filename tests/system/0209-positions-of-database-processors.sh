@@ -58,6 +58,10 @@ t_exit "an offset without partition" 2 "$S" position set sink --to 3 --yes
 t_exit "no number" 2 "$S" position set sink --to soon --yes
 t_exit "no such partition" 4 "$S" position set sink --to latest --partition 99 --yes
 t_exit "no such group" 4 "$S" position show nobody
+t_db "INSERT INTO sluice_positions (\"group\", topic, partition, next_offset, epoch) VALUES ('a \"group\"', 'none', 0, 1, 1)"
+t_exit "a group of any name" 3 "$S" position show 'a "group"' --json
+t_eq "as JSON" 'a "group" none' "$(jq -r '.group + " " + .topic' <<<"$T_OUT")"
+t_db "DELETE FROM sluice_positions WHERE topic = 'none'"
 t_eq "nothing has moved" 8 "$(row)"
 
 # ---- On to the end: what comes meanwhile is skipped

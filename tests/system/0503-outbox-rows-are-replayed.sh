@@ -40,6 +40,13 @@ t_match "and where another one does" 'not published yet' "$("$SLUICE_BIN" outbox
 t_exit "show without a row" 4 "$SLUICE_BIN" outbox show 99999999-0000-4000-8000-000000000000
 t_exit "show of what is no id" 2 "$SLUICE_BIN" outbox show x
 "$SLUICE_BIN" outbox show "${ids[2]}" --json | python3 -c 'import json, sys; d = json.load(sys.stdin); assert d["row"]["status"] == "dead_letter" and d["dead_letter"]["attempt_count"] == 6' || t_fail "show --json"
+t_db "UPDATE cs_platform_event_outbox SET last_error = E'HTTP 500: \\x1b[2Jgone' WHERE id = '${ids[2]}'"
+for command in "ls --status all" "show ${ids[2]}"; do
+    # shellcheck disable=SC2086 # words
+    T_OUT=$("$SLUICE_BIN" outbox $command)
+    t_match "what a partner says, in $command" 'HTTP 500: \?\[2Jgone' "$T_OUT"
+    [[ $T_OUT != *$'\x1b'* ]] || t_fail "$command: a control character reaches the terminal"
+done
 
 # ------------------------------------------------------------------------------------------------------- replaying
 t_exit "neither --id nor --stuck" 2 replay

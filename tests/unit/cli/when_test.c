@@ -38,7 +38,8 @@ Test(when, texts)
     static const struct {
         int64_t s;
         const char *text;
-    } rows[] = {{0, "0s"}, {119, "119s"}, {120, "2m"}, {7199, "119m"}, {7200, "2h"}, {172799, "47h"}, {172800, "2d"}};
+    } rows[] = {{-1, "-"},      {0, "0s"},    {119, "119s"},   {120, "2m"},
+                {7199, "119m"}, {7200, "2h"}, {172799, "47h"}, {172800, "2d"}};
     char out[WHEN_TEXT_MAX];
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         when_age(rows[i].s, out);
