@@ -125,14 +125,13 @@ static void send_now(struct call *c)
                               &request, &err);
     if (rc == RC_OK) {
         const struct http_call_spec spec = {.url = c->event.callback_target,
-                                            .target = &c->target,
+                                            .url_is_checked = true,
                                             .headers = request.headers,
                                             .n_headers = request.n_headers,
                                             .body = c->event.payload,
                                             .body_n = c->event.payload_n,
                                             .timeout_ms = c->platform->timeout_ms,
-                                            .response_bytes_max = cb->response_bytes_max,
-                                            .endpoint_max = SIZE_MAX};
+                                            .response_bytes_max = cb->response_bytes_max};
         rc = http_engine_submit(cb->engine, &spec, on_done, c, &c->http, &err);
     } else if (rc == RC_REJECT) {
         rc_ignore(err_code(&err, "unsendable"));

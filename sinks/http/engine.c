@@ -11,7 +11,6 @@
 #include "http/engine_internal.h"
 
 #define IN_FLIGHT_MAX 2048
-#define ENDPOINT_MAX 16
 
 static void close_now(struct http_engine *engine);
 
@@ -55,7 +54,6 @@ static void call_leave(struct http_call *call)
         call->next->prev = call->prev;
     }
     engine->in_flight--;
-    endpoint_leave(engine, call->endpoint);
 }
 
 static void finish_call(struct http_call *call, CURLcode code)
@@ -131,7 +129,6 @@ enum rc http_engine_create(const struct http_engine_options *opt, struct http_en
     struct http_engine *engine = xcalloc(1, sizeof *engine);
     engine->opt = *opt;
     engine->opt.in_flight_max = opt->in_flight_max > 0 ? opt->in_flight_max : IN_FLIGHT_MAX;
-    engine->opt.endpoint_max = opt->endpoint_max > 0 ? opt->endpoint_max : ENDPOINT_MAX;
     engine->ca_file = opt->ca_file == NULL ? NULL : xstrdup(opt->ca_file);
     engine->multi = multi;
     (void)uv_timer_init(opt->loop, &engine->timer);
@@ -190,28 +187,17 @@ void http_engine_close(struct http_engine *engine, void (*closed)(void *opaque),
     }
 }
 
-static enum rc busy(struct err *err, const char *code, size_t n)
-{
-    (void)err_set(err, RC_RETRY, __FILE__, __LINE__, "%zu calls are under way", n);
-    return err_code(err, code);
-}
-
 enum rc http_engine_submit(struct http_engine *engine, const struct http_call_spec *spec, http_done_fn done,
                            void *opaque, struct http_call **out_call, struct err *err)
 {
     assert(!engine->closing && spec->timeout_ms > 0);
-    struct target parsed;
-    if (spec->target == NULL) {
-        TRY(target_parse(spec->url, engine->opt.allow_http, &parsed, err));
-    }
-    const struct target *target = spec->target != NULL ? spec->target : &parsed;
-    const struct endpoint *endpoint = endpoint_find(engine, target);
-    size_t endpoint_max = spec->endpoint_max > 0 ? spec->endpoint_max : engine->opt.endpoint_max;
-    if (endpoint != NULL && endpoint->in_flight >= endpoint_max) {
-        return busy(err, "endpoint-busy", endpoint->in_flight);
+    if (!spec->url_is_checked) {
+        struct target target;
+        TRY(target_parse(spec->url, engine->opt.allow_http, &target, err));
     }
     if (engine->in_flight >= engine->opt.in_flight_max) {
-        return busy(err, "engine-busy", engine->in_flight);
+        (void)err_set(err, RC_RETRY, __FILE__, __LINE__, "%zu calls are under way", engine->in_flight);
+        return err_code(err, "engine-busy");
     }
     struct http_call *call = NULL;
     TRY(call_make(engine, &call, err));
@@ -226,7 +212,6 @@ enum rc http_engine_submit(struct http_engine *engine, const struct http_call_sp
         call_free(call);
         return rc;
     }
-    call->endpoint = endpoint_enter(engine, target);
     call->prev = NULL;
     call->next = engine->calls;
     if (call->next != NULL) {
@@ -247,15 +232,4 @@ void http_engine_cancel(struct http_call *call)
 size_t http_engine_in_flight(const struct http_engine *engine)
 {
     return engine->in_flight;
-}
-
-size_t http_engine_endpoint_in_flight(const struct http_engine *engine, const char *url)
-{
-    struct err err = {0};
-    struct target target;
-    if (target_parse(url, true, &target, &err) != RC_OK) {
-        return 0;
-    }
-    const struct endpoint *endpoint = endpoint_find(engine, &target);
-    return endpoint == NULL ? 0 : endpoint->in_flight;
 }

@@ -8,8 +8,8 @@
  * resolution to the last byte of the answer; a longer answer than response_bytes_max is cut off and counts by its
  * status. Names are resolved in threads of libcurl; one that takes too long is left behind and holds up nothing.
  *
- * Calls of one endpoint (scheme, host, port) at once are limited; beyond that submit says RC_RETRY and the caller
- * decides what to do with it: there is no queue in here.
+ * Calls at once are limited; beyond that submit says RC_RETRY and the caller decides what to do with it: there is no
+ * queue in here, and no share for each endpoint.
  *
  * Life cycle: create, submit and cancel, close; the loop must run on until closing is done.
  * Thread: the loop's. Nothing blocks.
@@ -36,8 +36,7 @@ struct http_engine_options {
     uv_loop_t *loop;
     bool allow_http;            /* plain http */
     struct address_nets nets;   /* open although not public */
-    size_t in_flight_max;       /* of all endpoints; 0 = 2048 */
-    size_t endpoint_max;        /* of one, where a call does not say; 0 = 16 */
+    size_t in_flight_max;       /* 0 = 2048 */
     int64_t connect_timeout_ms; /* 0 = only the call's timeout */
     int64_t retry_after_cap_ms; /* 0 = one hour */
     const char *ca_file;        /* NULL = the system's; copied */
@@ -50,14 +49,13 @@ struct http_header {
 
 struct http_call_spec {
     const char *url;
-    const struct target *target;       /* of url, from target_parse; NULL = it is parsed here */
+    bool url_is_checked;               /* with target_parse; else that is done here */
     const struct http_header *headers; /* all but Host, Content-Length and Expect; in this order and spelling */
     size_t n_headers;
     const void *body; /* not copied: stays until done or cancel */
     size_t body_n;
     int64_t timeout_ms;        /* at least 1 */
     size_t response_bytes_max; /* of the answer's body */
-    size_t endpoint_max;       /* 0 = the engine's */
 };
 
 /* All of it is gone when done returns. */
@@ -86,7 +84,7 @@ enum rc http_engine_create(const struct http_engine_options *opt, struct http_en
 void http_engine_close(struct http_engine *engine, void (*closed)(void *opaque), void *opaque);
 
 /*
- * RETRY: code "endpoint-busy" or "engine-busy". REJECT: the URL's reason (http/target.h), "header-malformed" for a
+ * RETRY: code "engine-busy". REJECT: the URL's reason (http/target.h), "header-malformed" for a
  * header that cannot be sent. FATAL: libcurl does not work.
  */
 enum rc http_engine_submit(struct http_engine *engine, const struct http_call_spec *spec, http_done_fn done,
@@ -95,7 +93,5 @@ enum rc http_engine_submit(struct http_engine *engine, const struct http_call_sp
 void http_engine_cancel(struct http_call *call);
 
 size_t http_engine_in_flight(const struct http_engine *engine);
-/* Calls of the endpoint this URL belongs to; 0 when it is no URL. */
-size_t http_engine_endpoint_in_flight(const struct http_engine *engine, const char *url);
 
 #endif

@@ -6,9 +6,7 @@
 #include <curl/curl.h>
 
 #include "http/engine.h"
-#include "http/target.h"
 
-#define ENDPOINT_BUCKETS 1024 /* a power of two */
 #define CALL_POOL_MAX 256
 #define HEADER_TEXT_KEPT ((size_t)16 << 10) /* of a call in the pool */
 #define RETRY_AFTER_TEXT_MAX 64
@@ -30,20 +28,12 @@ struct watch {
     bool idle;  /* libcurl does not want to hear of it now */
 };
 
-/* An endpoint with calls under way. */
-struct endpoint {
-    struct endpoint *next; /* in its bucket */
-    size_t in_flight;
-    struct target target;
-};
-
 /* Calls that have ended are kept with their easy handle and used again. */
 struct http_call {
     struct http_engine *engine;
     struct http_call *prev, *next;
     CURL *easy;
     struct header_lines lines;
-    struct endpoint *endpoint;
     http_done_fn done;
     void *opaque;
     int64_t began_ms;
@@ -71,7 +61,6 @@ struct http_engine {
     uv_timer_t timer;
     struct http_call *calls;
     size_t in_flight;
-    struct endpoint *endpoints[ENDPOINT_BUCKETS];
     struct http_call *pool; /* by next */
     size_t pool_n;
     struct watch **watches; /* by descriptor */
@@ -81,11 +70,6 @@ struct http_engine {
     void (*closed)(void *opaque);
     void *closed_opaque;
 };
-
-/* endpoint.c */
-struct endpoint *endpoint_find(const struct http_engine *engine, const struct target *target);
-struct endpoint *endpoint_enter(struct http_engine *engine, const struct target *target); /* one call more */
-void endpoint_leave(struct http_engine *engine, struct endpoint *endpoint);               /* one less; may free it */
 
 /* watch.c */
 void watch_keep(struct http_engine *engine, CURL *easy); /* the connection the call has just opened, if it stays */
