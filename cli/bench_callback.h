@@ -59,7 +59,7 @@ struct callback_bench {
 
 /* --- bench_callback_partner.c: one socket an endpoint on 127.0.0.1, HTTP/1.1 with keep-alive, one thread. */
 struct partner_counts {
-    int64_t requests, twice, forged, hung;
+    int64_t twice, forged, hung;
     int64_t first_us; /* of the first request since partner_expect */
     double cpu_s;     /* of the thread */
 };

@@ -44,9 +44,9 @@ static enum rc wait_for_commits(struct callback_bench *b, const struct bench_sta
 }
 
 /* From the first request on: joining the group takes as long as it takes. */
-static enum rc deliver(struct callback_bench *b, const struct bench_stamps *s, struct callback_pass *p, struct err *err)
+static enum rc deliver(struct callback_bench *b, struct bench_stamps *s, struct callback_pass *p, struct err *err)
 {
-    partner_expect(b->partner, (struct bench_stamps *)(uintptr_t)s);
+    partner_expect(b->partner, s);
     TRY(bench_callback_start(b, p->endpoints, err));
     struct callback_cost before = bench_callback_costs(b);
     double partner_s = partner_look(b->partner).cpu_s;

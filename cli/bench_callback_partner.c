@@ -267,8 +267,7 @@ struct partner_counts partner_look(struct partner *r)
     if (pthread_getcpuclockid(r->thread, &clock) == 0) {
         (void)clock_gettime(clock, &ts);
     }
-    return (struct partner_counts){.requests = atomic_load(&r->requests),
-                                   .twice = atomic_load(&r->twice),
+    return (struct partner_counts){.twice = atomic_load(&r->twice),
                                    .forged = atomic_load(&r->forged),
                                    .hung = atomic_load(&r->hung),
                                    .first_us = atomic_load(&r->first_us),

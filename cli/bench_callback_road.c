@@ -127,13 +127,15 @@ static enum rc at_rate(struct callback_bench *b, int stride, struct bench_quanti
 static enum rc wait_for_rest(struct callback_bench *b, struct err *err)
 {
     int64_t deadline = clock_mono_ms() + REST_MS;
-    double held = 1;
+    int quiet = 0;
 
     partner_hang(b->partner, -1);
     bench_callback_stop_one(&b->relay, &b->relay_peak_kib);
-    for (int quiet = 0; quiet<REST_POLLS; quiet = held> 0 ? 0 : quiet + 1) {
+    while (quiet < REST_POLLS) {
+        double held = 1;
         TRY(bench_child_metric(&b->callback, BENCH_CALLBACK_HELD, &held, err));
         TRY(bench_check(deadline, "the rest of the events", err));
+        quiet = held > 0 ? 0 : quiet + 1;
         clock_sleep_ms(2 * POLL_MS);
     }
     return RC_OK;
