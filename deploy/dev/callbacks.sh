@@ -11,20 +11,14 @@ port_receiver() { printf '%s\n' $((PORT_BASE + 31)); }
 receiver_url() { printf 'http://127.0.0.1:%s\n' "$(port_receiver)"; }
 receiver_pid_file() { printf '%s/pid/receiver-1\n' "$DEV_STATE"; }
 
-# One file a platform, as Standard Webhooks writes a secret; made once, never printed.
+# One file a platform; made once, never printed. What the shell has set is not written into them: it stays where it is.
 secrets_make() {
-    local platform file
-    (
-        umask 077
-        mkdir -p "$DEV_SECRETS"
-        for platform in "${DEV_PLATFORMS[@]}"; do
-            file=$DEV_SECRETS/$platform
-            if [[ ! -s $file ]]; then
-                printf 'whsec_%s\n' "$(head -c 32 /dev/urandom | base64 -w 0)" >"$file.new"
-                mv -- "$file.new" "$file"
-            fi
-        done
-    )
+    local said
+    (umask 077 && mkdir -p "$DEV_SECRETS") || return 1
+    said=$(env -i PATH="$PATH" sh "$DEV_ROOT/deploy/compose/secrets.sh" "$DEV_SECRETS" "${DEV_PLATFORMS[@]}" 2>&1) || {
+        err "$said"
+        return 1
+    }
 }
 
 # What the user has set stays as it is.
