@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 #define NAME_MAX_BYTES 64   /* app and instance */
@@ -62,14 +63,6 @@ bool log_enabled(enum log_level level)
     return (int)level >= atomic_load_explicit(&setup.min_level, memory_order_relaxed);
 }
 
-static uint64_t hash_text(uint64_t h, const char *s)
-{
-    for (; *s != '\0'; s++) {
-        h = (h ^ (unsigned char)*s) * 1099511628211U; /* FNV-1a */
-    }
-    return (h ^ 0xff) * 1099511628211U;
-}
-
 /* The pair's slot, else one whose window is over, else NULL: a full table limits nothing rather than losing lines. */
 static struct slot *slot_find(uint64_t hash, int64_t now_ms)
 {
@@ -92,7 +85,7 @@ static struct slot *slot_find(uint64_t hash, int64_t now_ms)
 
 static bool may_write(const char *area, const char *msg, unsigned *out_suppressed)
 {
-    uint64_t hash = hash_text(hash_text(14695981039346656037U, area), msg) | 1U;
+    uint64_t hash = hash_bytes(hash_bytes(HASH_START, area, strlen(area) + 1), msg, strlen(msg)) | 1U;
     int64_t now_ms = clock_mono_ms();
     bool pass = true;
     (void)pthread_mutex_lock(&slots_lock);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 #define SLOTS_FIRST 1024
@@ -29,19 +30,16 @@ void names_done(struct names *set)
     names_clear(set);
 }
 
-static uint64_t hash(const char *s)
+static uint64_t hash_of(const char *s)
 {
-    uint64_t h = 14695981039346656037U; /* FNV-1a */
-    for (; *s != '\0'; s++) {
-        h = (h ^ (unsigned char)*s) * 1099511628211U;
-    }
+    uint64_t h = hash_bytes(HASH_START, s, strlen(s));
     return h ^ h >> 32;
 }
 
 /* The slot that has name, or the free one where it belongs. */
 static uint32_t *find(const struct names *set, const char *name)
 {
-    size_t i = (size_t)hash(name) & (set->slots - 1);
+    size_t i = (size_t)hash_of(name) & (set->slots - 1);
     while (set->slot[i] != 0 && strcmp(set->names[set->slot[i] - 1], name) != 0) {
         i = (i + 1) & (set->slots - 1);
     }

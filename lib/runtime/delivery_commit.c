@@ -132,20 +132,10 @@ void delivery_commit_due(struct delivery *d, int64_t now)
     }
 }
 
-static struct part *find_part(struct delivery *d, int32_t partition)
-{
-    for (size_t i = 0; i < d->n_parts; i++) {
-        if (d->parts[i].partition == partition) {
-            return &d->parts[i];
-        }
-    }
-    return NULL;
-}
-
 static void committed(struct delivery *d, struct txn_job *job)
 {
     for (size_t i = 0; i < job->n_parts; i++) {
-        struct part *p = find_part(d, job->parts[i].partition);
+        struct part *p = delivery_part_find(d, job->parts[i].partition);
         if (p != NULL) {
             p->counter = job->parts[i].counter;
         }
@@ -191,9 +181,7 @@ static bool replace_refused(struct delivery *d, struct txn_job *job)
     if (t->dead != NULL && job->records[job->refused].topic == d->dlq) {
         return cut_dead(t);
     }
-    t->outs = NULL;
-    t->outs_end = &t->outs;
-    t->n_outs = 0;
+    delivery_drop_outs(t);
     delivery_make_dead(t, &why, false);
     return true;
 }

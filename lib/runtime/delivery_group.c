@@ -216,7 +216,7 @@ void delivery_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_to
 
 /* ---------------------------------------------------------------------------------------------------- reading */
 
-static struct part *find_part(struct delivery *d, int32_t partition)
+struct part *delivery_part_find(struct delivery *d, int32_t partition)
 {
     for (size_t i = 0; i < d->n_parts; i++) {
         if (d->parts[i].partition == partition) {
@@ -254,7 +254,7 @@ static void on_error(struct delivery *d, const rd_kafka_message_t *msg)
 {
     char text[256] = "";
     struct err err = {0};
-    struct part *p = find_part(d, msg->partition);
+    struct part *p = delivery_part_find(d, msg->partition);
 
     if (msg->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET && p != NULL) {
         set_stuck(d, p, "position_out_of_range", "the committed offset is not in the log any more");
@@ -280,7 +280,7 @@ static void on_error(struct delivery *d, const rd_kafka_message_t *msg)
 
 static void on_message(struct delivery *d, const rd_kafka_message_t *msg)
 {
-    struct part *p = d->state == GROUP_HELD ? find_part(d, msg->partition) : NULL;
+    struct part *p = d->state == GROUP_HELD ? delivery_part_find(d, msg->partition) : NULL;
 
     if (msg->err != RD_KAFKA_RESP_ERR_NO_ERROR && msg->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         on_error(d, msg);

@@ -187,6 +187,8 @@ void delivery_let_past(struct delivery *d, int64_t now);
 void delivery_start_ready(struct delivery *d);
 void delivery_wake_waiting(struct delivery *d, int64_t now);
 void delivery_task_free(struct delivery_task *t);
+/* What it has emitted; the memory stays: librdkafka may still have some of it. */
+void delivery_drop_outs(struct delivery_task *t);
 /* Drops what is not running, finished or being committed. */
 void delivery_drop_unstarted(struct delivery *d);
 /* Cancels and drops what is running. */
@@ -229,6 +231,7 @@ void delivery_leave_turn(struct delivery *d, int64_t now);
 void delivery_take(struct delivery *d);
 void delivery_taken(struct delivery *d, struct txn_job *job);
 void delivery_flow(struct delivery *d, int64_t now);
+struct part *delivery_part_find(struct delivery *d, int32_t partition); /* NULL: not one of ours */
 void delivery_parts_free(struct delivery *d);
 
 /* delivery.c */

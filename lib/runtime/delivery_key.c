@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "runtime/delivery_internal.h"
 
@@ -17,14 +18,12 @@ struct key {
     int64_t since_ms; /* of the head */
 };
 
-/* FNV-1a with a secret start: keys come from outside, and nobody should be able to fill one bucket. */
+/* With a secret start: keys come from outside, and nobody should be able to fill one bucket. */
 static uint64_t hash_of(const struct delivery_task *t)
 {
-    uint64_t h = t->d->seed ^ (uint64_t)(uint32_t)t->event.partition * 0x9E3779B97F4A7C15U;
+    uint64_t start = t->d->seed ^ (uint64_t)(uint32_t)t->event.partition * 0x9E3779B97F4A7C15U;
+    uint64_t h = hash_bytes(start, t->event.key, t->event.key_len);
 
-    for (size_t i = 0; i < t->event.key_len; i++) {
-        h = (h ^ (unsigned char)t->event.key[i]) * 0x100000001B3U;
-    }
     return h ^ h >> 29;
 }
 

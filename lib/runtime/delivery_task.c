@@ -162,12 +162,17 @@ void *delivery_data(const struct delivery_task *task)
     return task->data;
 }
 
-static void forget_outs(struct delivery_task *t)
+void delivery_drop_outs(struct delivery_task *t)
 {
     t->outs = NULL;
     t->outs_end = &t->outs;
     t->n_outs = 0;
     t->dead = NULL;
+}
+
+static void forget_outs(struct delivery_task *t)
+{
+    delivery_drop_outs(t);
     arena_reset(&t->out_mem);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "callback/decide.h"
 #include "callback/lane.h"
@@ -125,11 +126,8 @@ static void lane_update(struct admission *a, struct lane *l)
 
 static size_t bucket_of(size_t platform, const char *endpoint)
 {
-    uint64_t h = UINT64_C(14695981039346656037) ^ platform; /* FNV-1a */
+    uint64_t h = hash_bytes(HASH_START ^ platform, endpoint, strlen(endpoint));
 
-    for (; *endpoint != '\0'; endpoint++) {
-        h = (h ^ (unsigned char)*endpoint) * UINT64_C(1099511628211);
-    }
     return (size_t)(h ^ (h >> 32)) & (BUCKETS - 1);
 }
 
