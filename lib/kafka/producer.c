@@ -17,6 +17,7 @@
 #define OFFSETS_TIMEOUT_MS 5000
 #define AWAY_ASK_MS 1000
 #define AWAY_TIMEOUT_MS 300
+#define SOCKET_TIMEOUT_MS 10000
 #define CALL_SLICE_MS 1000 /* relay.lock.timeout.ms is at least twice as long */
 
 struct topic_entry {
@@ -78,6 +79,7 @@ static enum rc configure(rd_kafka_conf_t *conf, const struct config *cfg, const 
                          struct err *err)
 {
     char timeout[16];
+    char socket[16];
     const struct {
         const char *key;
         const char *value;
@@ -86,6 +88,7 @@ static enum rc configure(rd_kafka_conf_t *conf, const struct config *cfg, const 
         {"transactional.id", opt->transactional_id, true},
         {"transaction.timeout.ms", timeout, true},
         {"message.timeout.ms", timeout, true},
+        {"socket.timeout.ms", socket, false}, /* librdkafka wants it within the transaction's */
         {"partitioner", "murmur2_random", true}, /* as Java clients: one key, one partition, whoever writes */
         {"linger.ms", "5", false},
         {"batch.num.messages", "10000", false},
@@ -99,6 +102,8 @@ static enum rc configure(rd_kafka_conf_t *conf, const struct config *cfg, const 
     };
 
     snprintf(timeout, sizeof(timeout), "%d", opt->transaction_timeout_ms);
+    snprintf(socket, sizeof(socket), "%d",
+             opt->transaction_timeout_ms < SOCKET_TIMEOUT_MS ? opt->transaction_timeout_ms : SOCKET_TIMEOUT_MS);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         TRY(rows[i].fixed ? kafka_conf_set(conf, rows[i].key, rows[i].value, err)
                           : kafka_conf_default(conf, cfg, rows[i].key, rows[i].value, err));
