@@ -193,5 +193,7 @@ kafka_kill9() {
     local dir=$1 node
     for node in ${2:-$(kafka_nodes "$dir")}; do
         pid_stop "$dir/$node/pid" KILL 10 || return 1
+        # The kernel may still be closing what the last of its threads held.
+        wait_for 10 port_free "$(kafka_node_port "$dir" "$node")" || true
     done
 }
