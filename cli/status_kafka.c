@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "kafka/conf.h"
+#include "kafka/hanging.h"
 #include "kafka/log_ends.h"
 #include "kafka/rc.h"
 #include "status.h"
@@ -231,6 +232,8 @@ static bool take(struct read_part *p, const rd_kafka_message_t *msg)
 {
     if (msg->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         lag_part_reach(&p->part, msg->offset);
+    } else if (msg->err == RD_KAFKA_RESP_ERR_NO_ERROR && hanging_is_closing_record(msg)) {
+        lag_part_reach(&p->part, msg->offset + 1);
     } else if (msg->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         lag_part_see(&p->part, msg->offset, rd_kafka_message_timestamp(msg, NULL));
     }

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "commands.h"
 #include "kafka/conf.h"
+#include "kafka/hanging.h"
 #include "kafka/rc.h"
 #include "record_json.h"
 #include "schemas/avro_set.h"
@@ -246,7 +247,8 @@ static void complain(struct tail *t, const rd_kafka_message_t *msg, const struct
 
 static enum rc print_record(struct tail *t, const rd_kafka_message_t *msg, struct err *err)
 {
-    if (!key_matches(t, msg)) {
+    bool is_of_kafka = t->query.key == NULL && hanging_is_closing_record(msg); /* --key shows them */
+    if (is_of_kafka || !key_matches(t, msg)) {
         return RC_OK;
     }
     buf_clear(&t->line);

@@ -6,6 +6,7 @@
 #
 #     DIR/cluster.id  DIR/brokers   identity and number of nodes, fixed when the cluster is made
 #     DIR/ports                     one line a node: client port, controller port
+#     DIR/settings                  more lines for server.properties, with the same @...@ names; may be missing
 #     DIR/N/{data,server.properties,pid,log}   node N
 #
 # The jars come from Maven (deploy/kafka/pom.xml) into a cache that all checkouts of this user share.
@@ -76,17 +77,18 @@ kafka_voters() { awk '{ printf "%s%d@127.0.0.1:%s", s, NR, $2; s = "," } END { p
 
 # Written at each start: ports may have moved, and the file in the repository may have changed.
 kafka_configure() {
-    local dir=$1 node=$2 brokers port controller copies=1 isr=1
+    local dir=$1 node=$2 brokers port controller copies=1 isr=1 settings=/dev/null
     brokers=$(<"$dir/brokers")
     if ((brokers >= 3)); then
         copies=3 isr=2
     fi
     read -r port controller < <(sed -n "${node}p" "$dir/ports")
     mkdir -p "$dir/$node"
+    [[ -e $dir/settings ]] && settings=$dir/settings
     sed -e "s|@NODE_ID@|$node|" -e "s|@VOTERS@|$(kafka_voters "$dir")|" -e "s|@PORT@|$port|g" \
         -e "s|@CONTROLLER_PORT@|$controller|" -e "s|@DATA_DIR@|$dir/$node/data|" -e "s|@REPLICATION@|$copies|" \
         -e "s|@MIN_ISR@|$isr|" -e "s|@NETWORK_THREADS@|$((copies > 1 ? 2 : 1))|" \
-        "$DEV_ROOT/deploy/kafka/server.properties.in" >"$dir/$node/server.properties"
+        "$DEV_ROOT/deploy/kafka/server.properties.in" "$settings" >"$dir/$node/server.properties"
 }
 
 kafka_format() {

@@ -129,3 +129,17 @@ int64_t clock_backoff_ms(int attempt, int64_t base_ms, int64_t max_ms)
     }
     return floor_ms + (int64_t)(clock_random() % (uint64_t)(ceiling_ms - floor_ms + 1));
 }
+
+struct timespec clock_deadline(int64_t ms)
+{
+    struct timespec at;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += ms / 1000;
+    at.tv_nsec += ms % 1000 * 1000000;
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000;
+    }
+    return at;
+}

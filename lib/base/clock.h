@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /* Milliseconds and microseconds since an arbitrary start; never goes back, stops for nothing but a stopped machine. */
 int64_t clock_mono_ms(void);
@@ -23,6 +24,8 @@ bool clock_rfc3339_parse(const char *text, int64_t *out_utc_us);
 
 /* Sleeps at least ms milliseconds unless a signal comes. */
 void clock_sleep_ms(int64_t ms);
+/* ms from now, for pthread_cond_timedwait on a condition of CLOCK_MONOTONIC. */
+struct timespec clock_deadline(int64_t ms);
 
 /*
  * Exponential backoff with full jitter between base_ms and max_ms.

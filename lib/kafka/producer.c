@@ -35,6 +35,8 @@ struct producer {
     producer_refused_fn refused;
     bool away;
     int64_t away_asked_ms;
+    bool ready; /* past init_transactions */
+    bool lost;
     struct topic_entry topics[TOPIC_CACHE_MAX];
     size_t n_topics;
 };
@@ -55,9 +57,27 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
     struct producer *p = opaque;
 
-    p->away = p->away || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        p->away = true;
+        p->lost = p->ready;
+    }
     log_write(LOG_WARN, "kafka", "client error", KV_S("client", rd_kafka_name(rk)),
               KV_S("code", rd_kafka_err2name((rd_kafka_resp_err_t)code)), KV_S("text", reason), KV_END);
+}
+
+bool producer_is_lost(struct producer *p)
+{
+    rd_kafka_poll(p->rk, 0);
+    return p->lost;
+}
+
+/* What is reported meanwhile is served first. */
+static enum rc check_lost(struct producer *p, struct err *err)
+{
+    if (producer_is_lost(p)) {
+        FAIL(err, RC_FATAL, "no Kafka broker could be reached during a transaction");
+    }
+    return RC_OK;
 }
 
 bool producer_is_away(struct producer *p)
@@ -88,7 +108,7 @@ static enum rc configure(rd_kafka_conf_t *conf, const struct config *cfg, const 
         {"transactional.id", opt->transactional_id, true},
         {"transaction.timeout.ms", timeout, true},
         {"message.timeout.ms", timeout, true},
-        {"socket.timeout.ms", socket, false}, /* librdkafka wants it within the transaction's */
+        {"socket.timeout.ms", socket, false},    /* librdkafka wants it within the transaction's */
         {"partitioner", "murmur2_random", true}, /* as Java clients: one key, one partition, whoever writes */
         {"linger.ms", "5", false},
         {"batch.num.messages", "10000", false},
@@ -199,6 +219,7 @@ static enum rc sliced(struct producer *p, rd_kafka_error_t *(*call)(rd_kafka_t *
             return RC_OK;
         }
         TRY(classify(e, what, &again, err));
+        TRY(check_lost(p, err));
         if (p->idle != NULL) {
             TRY(p->idle(p->opaque, err));
         }
@@ -215,14 +236,18 @@ void producer_set_slice(struct producer *p, int slice_ms)
 
 enum rc producer_init(struct producer *p, struct err *err)
 {
-    return sliced(p, rd_kafka_init_transactions, "init_transactions", err);
+    TRY(sliced(p, rd_kafka_init_transactions, "init_transactions", err));
+    rd_kafka_poll(p->rk, 0); /* what was reported while there was no broker yet */
+    p->ready = true;
+    return RC_OK;
 }
 
 enum rc producer_begin(struct producer *p, struct err *err)
 {
-    rd_kafka_error_t *e = rd_kafka_begin_transaction(p->rk);
     bool again = false;
 
+    TRY(check_lost(p, err));
+    rd_kafka_error_t *e = rd_kafka_begin_transaction(p->rk);
     if (e == NULL) {
         return RC_OK;
     }
@@ -310,6 +335,7 @@ enum rc producer_send_offsets(struct producer *p, const rd_kafka_topic_partition
             return RC_OK;
         }
         TRY(classify(e, "send_offsets_to_transaction", &again, err));
+        TRY(check_lost(p, err));
         if (p->idle != NULL) {
             TRY(p->idle(p->opaque, err));
         }
@@ -334,11 +360,12 @@ enum rc producer_flush(struct producer *p, struct err *err)
     /* What waits in a dead producer waits for its time-out; the next call tells that it is dead. */
     while (rd_kafka_flush(p->rk, p->slice_ms) == RD_KAFKA_RESP_ERR__TIMED_OUT &&
            rd_kafka_fatal_error(p->rk, NULL, 0) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        TRY(check_lost(p, err));
         if (p->idle != NULL) {
             TRY(p->idle(p->opaque, err));
         }
     }
-    return RC_OK;
+    return check_lost(p, err);
 }
 
 static struct topic_entry *topic_entry(struct producer *p, const char *topic)

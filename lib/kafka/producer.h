@@ -106,6 +106,13 @@ enum rc producer_abort(struct producer *p, struct err *err) MUST_USE;
 #define PRODUCER_TOPIC_FORBIDDEN (-1)
 enum rc producer_topic_partitions(struct producer *p, const char *topic, int *out_partitions, struct err *err) MUST_USE;
 
+/*
+ * Was there a moment since producer_init without any broker? Then the coordinator may have lost what it decided (see
+ * hanging.h), so no further transaction may be begun: the producer is to be made anew. One that is under way ends as
+ * FATAL.
+ */
+bool producer_is_lost(struct producer *p);
+
 /* Serves the client; true while no broker can be reached (asked again once a second, for at most 300 ms). */
 bool producer_is_away(struct producer *p);
 

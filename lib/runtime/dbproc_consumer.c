@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "kafka/assign.h"
 #include "kafka/conf.h"
+#include "kafka/hanging.h"
 #include "kafka/rc.h"
 #include "runtime/dbproc_internal.h"
 
@@ -218,6 +219,9 @@ static void take_record(struct dbproc *d, const rd_kafka_message_t *msg)
         return;
     }
     p->read_end = msg->offset + 1;
+    if (hanging_is_closing_record(msg)) {
+        return;
+    }
     dbproc_batch_add(&d->batch, msg, p->source->name, (uint32_t)(p - d->parts));
 }
 

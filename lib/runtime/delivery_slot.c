@@ -67,15 +67,8 @@ static void set_state(struct slot *s, enum slot_state state, const struct err *w
 /* False: it is time to end. */
 static bool pause_ms(struct slot *s, int64_t ms)
 {
-    struct timespec until;
+    struct timespec until = clock_deadline(ms);
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     (void)pthread_mutex_lock(&s->lock);
     while (!s->stop && pthread_cond_timedwait(&s->wake, &s->lock, &until) == 0) {
     }

@@ -3,6 +3,7 @@
 #include "runtime/delivery_txn.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 #define BACKOFF_MAX_MS 2000
 #define COMMIT_SLICE_MS 2000
 #define PAUSE_SLICE_MS 50
+#define LOOK_MS 1000
 
 struct txn_job *txn_job_free(struct txn_job *job)
 {
@@ -58,7 +60,7 @@ static void on_refused(void *opaque, int64_t tag, rd_kafka_resp_err_t why)
     struct txn *t = opaque;
 
     (void)why;
-    if (t->job != NULL) {
+    if (t->job != NULL && tag >= 0) {
         t->job->refused = t->job->n_refused == 0 || tag < t->job->refused ? tag : t->job->refused;
         t->job->n_refused++;
     }
@@ -99,6 +101,11 @@ enum rc txn_need_producer(struct txn *t, struct err *err)
                                    .opaque = t,
                                    .commit_slice_ms = COMMIT_SLICE_MS};
 
+    if (t->producer != NULL && producer_is_lost(t->producer)) {
+        log_warn("delivery", "the producer is made anew", KV_S("txn_id", t->opt.transactional_id),
+                 KV_S("text", "no Kafka broker could be reached for a while"));
+        txn_drop_producer(t, RC_RETRY);
+    }
     if (t->producer != NULL) {
         return RC_OK;
     }
@@ -107,6 +114,9 @@ enum rc txn_need_producer(struct txn *t, struct err *err)
     enum rc rc = check_topics(t, err);
     if (rc == RC_OK) {
         rc = producer_init(t->producer, err);
+    }
+    if (rc == RC_OK) {
+        rc = txn_end_hanging(t, err);
     }
     if (rc != RC_OK) {
         txn_drop_producer(t, rc);
@@ -168,6 +178,23 @@ static void run(struct txn *t, struct txn_job *job)
     t->job = NULL;
 }
 
+/*
+ * Without a job: once brokers that were away are back, the producer is made anew at once, since what was committed last
+ * may hang and be seen by nobody.
+ */
+static void look_after(struct txn *t)
+{
+    struct err err;
+
+    if (t->producer == NULL || !producer_is_lost(t->producer) || producer_is_away(t->producer) ||
+        atomic_load(&t->cancelled)) {
+        return;
+    }
+    if (txn_need_producer(t, &err) != RC_OK) {
+        log_warn("delivery", "not ready yet", KV_S("txn_id", t->opt.transactional_id), KV_ERR(&err));
+    }
+}
+
 static void *txn_main(void *arg)
 {
     struct txn *t = arg;
@@ -175,7 +202,12 @@ static void *txn_main(void *arg)
     (void)pthread_mutex_lock(&t->lock);
     while (!t->stop) {
         if (t->todo == NULL) {
-            (void)pthread_cond_wait(&t->wake, &t->lock);
+            struct timespec until = clock_deadline(LOOK_MS);
+            if (pthread_cond_timedwait(&t->wake, &t->lock, &until) == ETIMEDOUT && t->todo == NULL && !t->stop) {
+                (void)pthread_mutex_unlock(&t->lock);
+                look_after(t);
+                (void)pthread_mutex_lock(&t->lock);
+            }
             continue;
         }
         struct txn_job *job = t->todo;
@@ -204,10 +236,14 @@ static struct txn *txn_free(struct txn *t)
 enum rc txn_start(const struct txn_options *opt, struct txn **out_txn, struct err *err)
 {
     struct txn *t = xcalloc(1, sizeof(*t));
+    pthread_condattr_t attr;
 
     t->opt = *opt;
     (void)pthread_mutex_init(&t->lock, NULL);
-    (void)pthread_cond_init(&t->wake, NULL);
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&t->wake, &attr);
+    (void)pthread_condattr_destroy(&attr);
     int no = pthread_create(&t->thread, NULL, txn_main, t);
     if (no != 0) {
         txn_free(t);

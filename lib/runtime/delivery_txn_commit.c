@@ -176,6 +176,8 @@ static enum rc find_out(struct txn *t, struct txn_job *job, struct err *err)
             }
         }
         TRY(txn_wanted(t, err));
+        log_write(failures == 0 ? LOG_WARN : LOG_DEBUG, "delivery", "what became of a commit is not known yet",
+                  KV_S("txn_id", t->opt.transactional_id), KV_ERR(err), KV_END);
         if (rc == RC_FATAL || (need && rc == RC_FENCED && ++fenced >= FENCED_MAX)) {
             return rc;
         }

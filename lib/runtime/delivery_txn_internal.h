@@ -30,10 +30,13 @@ enum rc txn_wanted(const struct txn *t, struct err *err) MUST_USE;
 /* Waits ms; FENCED as above. */
 enum rc txn_pause(const struct txn *t, int64_t ms, struct err *err) MUST_USE;
 
-/* A producer past init_transactions. */
+/* A producer past init_transactions, with nothing of earlier transactions left hanging. */
 enum rc txn_need_producer(struct txn *t, struct err *err) MUST_USE;
 /* Forgets a producer that is of no use any more; rc says why. */
 void txn_drop_producer(struct txn *t, enum rc rc);
+
+/* After init_transactions: ends what earlier transactions left hanging. RETRY, FENCED, FATAL: drop the producer. */
+enum rc txn_end_hanging(struct txn *t, struct err *err) MUST_USE;
 
 /* begin, records, offsets, commit. RETRY: to be aborted; FENCED, FATAL: the result is unknown. */
 enum rc txn_transaction(struct txn *t, struct txn_job *job, struct err *err) MUST_USE;

@@ -15,7 +15,7 @@
 #define WATCHDOG_SLACK_MS 30000 /* beyond the longest statement */
 #define BACKOFF_BASE_MS 200
 #define BACKOFF_MAX_MS 5000
-#define FENCED_MAX 20 /* in a row, without a published window in between: then a supervisor should look at it */
+#define FENCED_MAX 20 /* without a published window in between: then a supervisor should look at it */
 #define DRAIN_MS 5000 /* container runtimes kill after 10 s */
 #define LATE_MS 5000
 
@@ -118,9 +118,10 @@ static enum rc one_round(struct lane *l, bool *out_worked, struct err *err)
 }
 
 /* Says what happened and how long to wait; -1 = give up. */
-static int64_t react(struct lane *l, enum rc rc, int *failures, struct err *err)
+static int64_t react(struct lane *l, enum rc rc, int *failures, int *fenced, struct err *err)
 {
-    if (rc == RC_FATAL || (rc == RC_FENCED && *failures >= FENCED_MAX)) {
+    *fenced += rc == RC_FENCED;
+    if (rc == RC_FATAL || *fenced > FENCED_MAX) {
         log_error("relay", "lane ends", KV_S("source", l->src->name), KV_ERR(err));
         role_ready(l->ctx, l->part, false, err->text);
         return -1;
@@ -138,6 +139,7 @@ static int64_t react(struct lane *l, enum rc rc, int *failures, struct err *err)
 static void run_rounds(struct lane *l)
 {
     int failures = 0;
+    int fenced = 0;
 
     while (!role_stopping(l->ctx)) {
         struct err err = {0};
@@ -147,7 +149,8 @@ static void run_rounds(struct lane *l)
             continue;
         }
         failures = worked ? 0 : failures;
-        int64_t wait = react(l, rc, &failures, &err);
+        fenced = worked ? 0 : fenced;
+        int64_t wait = react(l, rc, &failures, &fenced, &err);
         if (wait < 0) {
             role_stop(l->ctx, &err);
             return;

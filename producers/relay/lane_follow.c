@@ -20,6 +20,9 @@
 /* One try. *out_bad: the row that made it fail, -1 = none. */
 static enum rc try_transaction(struct lane *l, struct buf *value, const char *lsn, int64_t *out_bad, struct err *err)
 {
+    if (producer_is_lost(l->producer)) {
+        FAIL(err, RC_RETRY, "no Kafka broker could be reached for a while");
+    }
     TRY(lane_producer_rc(producer_begin(l->producer, err), err));
     TRY(lane_producer_rc(batch_send(l->batch, l->producer, out_bad, err), err));
     TRY(lane_producer_rc(position_send(l->producer, l->position_topic, l->position_partition, l->src->name, value,
@@ -90,6 +93,10 @@ static enum rc try_until_committed(struct lane *l, struct buf *value, const char
         int64_t bad = -1;
         TRY(check_policy(l, err));
         enum rc rc = try_transaction(l, value, lsn, &bad, err);
+        if (rc != RC_OK && producer_is_lost(l->producer)) {
+            err->rc = RC_RETRY; /* of the lane: nothing may be begun, not even an abort */
+            return RC_RETRY;
+        }
         if (rc != RC_RETRY && rc != RC_REJECT) {
             return rc;
         }
@@ -179,11 +186,14 @@ static enum rc publish_part(struct lane *l, const struct window *w, bool more, c
     position_encode(&next, l->src->name, &value);
     rc = value.overflow ? err_set(err, RC_FATAL, __FILE__, __LINE__, "the snapshot lists too many running transactions")
                         : publish(l, &value, lsn, err);
-    buf_done(&value);
     if (rc != RC_OK) {
+        producer_destroy(l->producer); /* before the value it may still point to; the lane starts over anyway */
+        l->producer = NULL;
+        buf_done(&value);
         position_done(&next);
         return rc;
     }
+    buf_done(&value);
     position_done(&l->pos);
     l->pos = next;
     l->copy_due = true;
@@ -346,8 +356,11 @@ static enum rc prune(struct lane *l, struct err *err)
     return RC_OK;
 }
 
-/* An idle lane asks nothing of Kafka, so it has to look whether anybody is there. */
-static void watch_kafka(struct lane *l)
+/*
+ * An idle lane asks nothing of Kafka, so it has to look whether anybody is there. RETRY: there is again, and what was
+ * published last may hang.
+ */
+static enum rc watch_kafka(struct lane *l, struct err *err)
 {
     bool away = producer_is_away(l->producer);
 
@@ -355,6 +368,10 @@ static void watch_kafka(struct lane *l)
         l->away = away;
         role_ready(l->ctx, l->part, !away, away ? "no Kafka broker can be reached" : "owner");
     }
+    if (!away && producer_is_lost(l->producer)) {
+        FAIL(err, RC_RETRY, "no Kafka broker could be reached for a while");
+    }
+    return RC_OK;
 }
 
 enum rc lane_follow(struct lane *l, struct err *err)
@@ -373,7 +390,7 @@ enum rc lane_follow(struct lane *l, struct err *err)
         TRY(look(l, &busy, err));
         TRY(copy_position(l, err));
         TRY(prune(l, err));
-        watch_kafka(l);
+        TRY(watch_kafka(l, err));
         wait_ms = busy ? min_ms : wait_ms + 1 > max_ms ? max_ms : wait_ms + 1;
         role_wait_ms(l->ctx, wait_ms);
     }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "pg/conn.h"
+#include "relay/closing.h"
 #include "relay/lane_internal.h"
 
 static enum rc open_session(struct lane *l, struct err *err)
@@ -136,6 +137,19 @@ static enum rc find_position(struct lane *l, const struct db_identity *db, enum 
     return position_guard(&l->pos, db, l->conn, l->src->name, err);
 }
 
+static enum rc end_hanging(struct lane *l, struct err *err)
+{
+    const struct closing_options opt = {.cfg = l->cfg,
+                                        .transactional_id = l->transactional_id,
+                                        .position_topic = l->position_topic,
+                                        .position_partition = l->position_partition,
+                                        .source = l->src->name,
+                                        .idle = lane_idle,
+                                        .idle_opaque = l};
+
+    return lane_producer_rc(relay_end_hanging(&l->producer, &opt, err), err);
+}
+
 /*
  * The position is read twice. Before the fencing it may still move and serves only the guards: a relay that was pointed
  * at the wrong database must not fence the right one. What counts is what stands there after the fencing.
@@ -147,6 +161,7 @@ static enum rc fence_and_find(struct lane *l, struct err *err)
     TRY(db_identity_read(l->conn, &db, err));
     TRY(find_position(l, &db, POSITION_GLANCE, err));
     TRY(producer_init(l->producer, err));
+    TRY(end_hanging(l, err));
     return find_position(l, &db, POSITION_FENCED, err);
 }
 

@@ -53,13 +53,14 @@ enum rc position_decode(const char *text, size_t n, struct position *out, struct
 int32_t position_partition(const char *source, int n_partitions);
 
 /*
- * Reads the last committed position of the source. *out_found false = there is none.
+ * Reads the last committed position of the source. *out_found false = there is none. *out is empty at the call.
  *
  * POSITION_FENCED: after producer_init. Waits until the reader has passed the high watermark, so nothing is missed.
  * POSITION_GLANCE: before it. Reads what is stable now: the predecessor can still move it, and what it left open is not
  * waited for. Good for guards, never to go on from.
+ * POSITION_HANGING: after producer_init. The last one written, in whatever transaction.
  */
-enum position_when { POSITION_GLANCE, POSITION_FENCED };
+enum position_when { POSITION_GLANCE, POSITION_FENCED, POSITION_HANGING };
 enum rc position_read(const struct config *cfg, const char *topic, int32_t partition, const char *source,
                       enum position_when when, producer_idle_fn idle, void *opaque, struct position *out,
                       bool *out_found, struct err *err) MUST_USE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Positions by hand: the same door as a relay goes through, one transaction. */
 #include "relay/reposition.h"
+#include "relay/closing.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -205,6 +206,19 @@ static enum rc write_position(struct desk *d, const struct position *pos, struct
     return rc;
 }
 
+static enum rc end_hanging(struct desk *d, struct err *err)
+{
+    const struct closing_options opt = {.cfg = d->cfg,
+                                        .transactional_id = d->transactional_id,
+                                        .position_topic = d->topic,
+                                        .position_partition = d->partition,
+                                        .source = d->src->name,
+                                        .idle = still_patient,
+                                        .idle_opaque = d};
+
+    return relay_end_hanging(&d->producer, &opt, err);
+}
+
 static enum rc set(struct desk *d, enum reposition_to to, const char *snapshot, struct position *pos, struct err *err)
 {
     bool found = false;
@@ -212,6 +226,7 @@ static enum rc set(struct desk *d, enum reposition_to to, const char *snapshot, 
     TRY(desk_open(d, err));
     TRY(take_lock(d, err));
     TRY(producer_init(d->producer, err));
+    TRY(end_hanging(d, err));
     TRY(position_read(d->cfg, d->topic, d->partition, d->src->name, POSITION_FENCED, still_patient, d, pos, &found,
                       err));
     TRY(adopt_foreign_rows(d, to, err));

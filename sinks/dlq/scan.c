@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "kafka/conf.h"
+#include "kafka/hanging.h"
 #include "kafka/log_ends.h"
 #include "kafka/rc.h"
 
@@ -234,7 +235,7 @@ static enum rc take(struct dlq_scan *s, const rd_kafka_message_t *msg, dlq_scan_
         enum rc rc = kafka_fail(err, msg->err, rd_kafka_message_errstr(msg), "topic %s", rd_kafka_topic_name(p->rkt));
         return rc == RC_RETRY ? RC_OK : rc; /* the client itself tries again */
     }
-    if (msg->offset < p->stop) {
+    if (msg->offset < p->stop && !hanging_is_closing_record(msg)) {
         TRY(give(s, p, msg, fn, opaque, stop, err));
     }
     if (msg->offset + 1 >= p->stop) {

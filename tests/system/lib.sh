@@ -324,7 +324,8 @@ own_pg_start() { pg_start "$OWN_PG" "$(pg_port "$OWN_PG")" || t_fail "PostgreSQL
 own_pg_stop() { pg_stop "$OWN_PG" || t_fail "PostgreSQL does not stop"; }
 own_pg_kill9() { pg_kill9 "$OWN_PG" || t_fail "PostgreSQL cannot be killed"; }
 
-# own_kafka [BROKERS]: a Kafka cluster of this test (1 or 3 nodes); KAFKA_BROKERS then means it.
+# own_kafka [BROKERS [SETTING...]]: a Kafka cluster of this test (1 or 3 nodes), with settings for server.properties (where
+# the last one counts); KAFKA_BROKERS then means it.
 own_kafka() {
     local i ports=()
     OWN_KAFKA=$T_DIR/kafka
@@ -332,6 +333,7 @@ own_kafka() {
         ports+=("$(port_single $$)")
     done
     kafka_create "$OWN_KAFKA" "${1:-1}" || t_fail "Kafka cluster"
+    (($# < 2)) || printf '%s\n' "${@:2}" >"$OWN_KAFKA/settings"
     kafka_set_ports "$OWN_KAFKA" "${ports[@]}"
     kafka_start "$OWN_KAFKA" || t_fail "Kafka does not start"
     KAFKA_BROKERS=$(kafka_brokers "$OWN_KAFKA")

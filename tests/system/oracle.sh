@@ -265,6 +265,17 @@ SQL
 # relay commits when the last statement of its session was the look whether the WAL is flushed.
 oracle_await_commit() { oracle_await "state = 'idle' AND query LIKE 'SELECT pg_current_wal_flush_lsn()%'" "$1"; }
 
+# oracle_goes_on WHAT: rows committed now come out, by the process r that was there before.
+oracle_goes_on() {
+    local id
+    id=$(oracle_mark)
+    wait_until 60 "oracle_has callback.events $id"
+    id=$(oracle_mark payment_outbox)
+    wait_until 60 "oracle_has payment.events $id"
+    proc_alive r || t_fail "the relay has ended: $1"
+    t_ok "$1: the relay goes on"
+}
+
 # ---------------------------------------------------------------------------------------------------- open sessions
 
 declare -A SESSION_FD=()
