@@ -126,8 +126,9 @@ Test(tail, what_is_before_enough_is_not_read)
 
     cr_expect(r.found);
     cr_expect_eq(r.passes, 1, "%d", r.passes);
-    cr_expect_eq(r.records, FIRST_TAIL - 1, "%d: the last offset is a control record's", r.records);
-    cr_expect_eq(r.first, 103);
+    /* One less when the control record of the commit, which follows it in its own time, was there already. */
+    cr_expect(r.records == FIRST_TAIL || r.records == FIRST_TAIL - 1, "%d", r.records);
+    cr_expect_eq(r.first, FIRST_TAIL + 102 - r.records, "%d", (int)r.first);
 }
 
 Test(tail, what_is_open_or_aborted_is_for_those_who_ask_for_it)
