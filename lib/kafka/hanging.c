@@ -39,8 +39,7 @@ static enum rc ask_ends(const struct hanging *h, rd_kafka_t *rk, int64_t *ends, 
     }
     rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(rk, list, ENDS_TIMEOUT_MS);
     for (size_t i = 0; i < h->log.n && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
-        const struct txn_log_part *part = &h->log.parts[i];
-        const rd_kafka_topic_partition_t *e = rd_kafka_topic_partition_list_find(list, part->topic, part->partition);
+        const rd_kafka_topic_partition_t *e = &list->elems[i];
         ends[i] = e->err == RD_KAFKA_RESP_ERR_NO_ERROR ? e->offset : -1;
         code = e->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ? e->err : code;
     }
@@ -54,24 +53,26 @@ static enum rc ask_ends(const struct hanging *h, rd_kafka_t *rk, int64_t *ends, 
     return err->rc;
 }
 
-/* Asks once more. whole[] keeps what was known first. *out_unknown: partitions without a leader, or deleted ones. */
-static enum rc look_again(struct hanging *h, rd_kafka_t *rk, int64_t *whole, size_t *out_hanging, size_t *out_unknown,
+/* Asks once more; whole[] keeps what was known first. *unknown, in and out: partitions without a leader, or deleted. */
+static enum rc look_again(struct hanging *h, rd_kafka_t *rk, int64_t *whole, size_t *out_hanging, size_t *unknown,
                           struct err *err)
 {
     int64_t *now CLEANUP(freep) = xcalloc(h->log.n + 1, sizeof(*now));
 
-    *out_hanging = 0;
-    *out_unknown = 0;
-    TRY(ask_ends(h, rk, now, err));
+    if (*unknown > 0) {
+        TRY(ask_ends(h, rk, now, err));
+    }
     for (size_t i = 0; i < h->log.n; i++) {
         whole[i] = whole[i] < 0 ? now[i] : whole[i];
     }
+    *out_hanging = 0;
+    *unknown = 0;
     TRY(ask_ends(h, producer_handle(h->p), now, err)); /* read_committed by default */
     for (size_t i = 0; i < h->log.n; i++) {
         bool known = whole[i] >= 0 && now[i] >= 0;
         h->hangs[i] = known && now[i] < whole[i];
         *out_hanging += h->hangs[i];
-        *out_unknown += !known;
+        *unknown += !known;
     }
     return RC_OK;
 }
@@ -87,7 +88,7 @@ static enum rc find_hanging(struct hanging *h, size_t *out_n, struct err *err)
     rd_kafka_t *rk CLEANUP(kafka_destroyp) = NULL;
     int64_t *whole CLEANUP(freep) = xcalloc(h->log.n + 1, sizeof(*whole));
     int64_t until = clock_mono_ms() + LOOK_MAX_MS;
-    size_t unknown = 0;
+    size_t unknown = h->log.n;
 
     for (size_t i = 0; i < h->log.n; i++) {
         whole[i] = -1;
@@ -243,7 +244,6 @@ static enum rc look(struct hanging *h, size_t *out_n, struct err *err)
 enum rc hanging_end(struct producer *p, const struct hanging_options *opt, size_t *out_ended, struct err *err)
 {
     struct hanging h = {.opt = opt, .p = p};
-
     size_t n = 0;
 
     *out_ended = 0;

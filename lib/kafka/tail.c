@@ -137,7 +137,6 @@ enum rc kafka_tail_read(const struct tail_options *opt, struct err *err)
     int64_t low = 0;
     int64_t high = 0;
 
-    opt->restart(opt->opaque);
     TRY(open_consumer(opt, &rk, err));
     TRY(find_ends(opt, rk, &low, &high, err));
     if (low >= high) {

@@ -26,8 +26,8 @@ struct tail_options {
     producer_idle_fn idle; /* may be NULL */
     void *idle_opaque;
 
-    /* Records come in the order of the log; when more of the log is read, restart() comes first, then all of them
-     * again. take() may fail, which ends the reading. */
+    /* restart(), then records in the order of the log; both once more, with all of them, when more has to be read.
+     * take() may fail, which ends the reading. */
     void (*restart)(void *opaque);
     enum rc (*take)(void *opaque, const rd_kafka_message_t *msg, struct err *err);
     bool (*enough)(const void *opaque); /* asked at the end of the log: need nothing before be read? */

@@ -179,18 +179,23 @@ static void run(struct txn *t, struct txn_job *job)
 }
 
 /*
- * Without a job: once brokers that were away are back, the producer is made anew at once, since what was committed last
- * may hang and be seen by nobody.
+ * Without a job: once brokers that were away are back, and the number is still ours, the producer is made anew, since
+ * what was committed last may hang and be seen by nobody.
  */
 static void look_after(struct txn *t)
 {
     struct err err;
 
-    if (t->producer == NULL || !producer_is_lost(t->producer) || producer_is_away(t->producer) ||
-        atomic_load(&t->cancelled)) {
+    if (t->lost_ms == 0 && t->producer != NULL && producer_is_lost(t->producer)) {
+        t->lost_ms = clock_mono_ms();
+    }
+    if (t->lost_ms == 0 || atomic_load(&t->cancelled) || !slot_confirmed_since(t->opt.slot, t->lost_ms) ||
+        (t->producer != NULL && producer_is_away(t->producer))) {
         return;
     }
-    if (txn_need_producer(t, &err) != RC_OK) {
+    if (txn_need_producer(t, &err) == RC_OK) {
+        t->lost_ms = 0;
+    } else {
         log_warn("delivery", "not ready yet", KV_S("txn_id", t->opt.transactional_id), KV_ERR(&err));
     }
 }

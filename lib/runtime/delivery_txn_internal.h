@@ -23,6 +23,7 @@ struct txn {
     struct txn_job *job;       /* the thread's: under way */
     bool fenced_once;          /* the last producer ended as fenced: ask PostgreSQL before fencing back */
     int64_t fenced_ms;
+    int64_t lost_ms; /* when it was seen, without a job, that brokers were away; 0 = they were not */
 };
 
 /* FENCED when the job is not wanted any more. */
