@@ -22,9 +22,7 @@ cb_begin
 cb_small
 
 roles=(relay callback sink)
-for role in "${roles[@]}"; do
-    start_role "$role" "$role"
-done
+start_roles "${roles[@]}"
 
 # In parts, a kill in the middle of each: when so many of its requests have come, whatever the machine's speed. The callback
 # role is the one with most to get wrong.
@@ -55,7 +53,4 @@ cb_repeated "$CB_HELD" callback
 aborted=$(cb_aborted)
 ((aborted > 0)) || t_fail "no aborted outcomes: this proves nothing"
 t_ok "aborted outcomes, for read_uncommitted only: $aborted"
-for role in "${roles[@]}"; do
-    stop_role "$role"
-    t_eq "the end of $role" 0 "$T_RC"
-done
+stop_roles "${roles[@]}"

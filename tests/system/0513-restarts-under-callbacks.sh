@@ -22,9 +22,7 @@ cb_small 6000
 # Long: a producer is given up before the partitions are lost.
 ! t_is_long || export SLUICE_DELIVERY_TXN_TIMEOUT_MS=3000 SLUICE_DELIVERY_SESSION_TIMEOUT_MS=30000
 roles=(relay callback sink)
-for role in "${roles[@]}"; do
-    start_role "$role" "$role"
-done
+start_roles "${roles[@]}"
 
 # under_load WHAT COMMAND...: in the middle of callbacks, and they go on afterwards.
 part=0
@@ -73,7 +71,4 @@ cb_repeated "$CB_HELD" 'server|callback'
 resolved=$(role_metric callback 'sluice_delivery_txn_resolved_total{role="callback"}')
 ((resolved > 0)) || ! t_is_long || t_fail "no commit with an unknown result was looked up: this proves nothing about them"
 t_ok "commits whose result was unknown and was looked up: $resolved"
-for role in "${roles[@]}"; do
-    stop_role "$role" 40
-    t_eq "the end of $role" 0 "$T_RC"
-done
+stop_roles "${roles[@]}"

@@ -15,9 +15,7 @@ platform_set demo TIMEOUT_MS=120000
 platform_set strict TIMEOUT_MS=120000 MAX_RETRIES=0
 cb_begin
 receiver_start doomed
-for role in relay callback sink; do
-    start_role "$role" "$role"
-done
+start_roles relay callback sink
 
 # row NAME PLATFORM RECEIVER: an event to a target that hangs until it is released.
 row() {

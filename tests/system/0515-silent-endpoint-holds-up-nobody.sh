@@ -28,9 +28,7 @@ CB_KINDS="
   ('third-ok',     2, 'third',       'http://RECEIVER/ok',      'delivered', '1')"
 cb_begin
 export SLUICE_CALLBACK_PARK_MAX_MS=3000 SLUICE_DELIVERY_RECORDS_MAX=400
-for role in relay callback sink; do
-    start_role "$role" "$role"
-done
+start_roles relay callback sink
 
 cb_insert 1 "$events"
 rows() { t_db "SELECT count(*) FROM cs_platform_event_outbox WHERE $1"; }

@@ -46,7 +46,4 @@ cb_judge
 # Each that hung was asked twice and has one outcome.
 cb_repeated 30 callback
 t_eq "requests at the silent endpoint that were made twice" 30 "$(t_db "SELECT sum(extra) FROM repeated")"
-for name in callback1 callback2 sink relay; do
-    stop_role "$name" 40
-    t_eq "the end of $name" 0 "$T_RC"
-done
+stop_roles callback1 callback2 sink relay

@@ -20,9 +20,7 @@ platform_set quick RETRY_SCHEDULE_SEC=1,2 MAX_RETRIES=4
 platform_set polite RETRY_SCHEDULE_SEC=1
 cb_begin
 unset SLUICE_CALLBACK_CONNECT_TIMEOUT_MS
-for role in relay callback sink; do
-    start_role "$role" "$role"
-done
+start_roles relay callback sink
 
 # rows NAME PLATFORM PATH NUMBER
 rows() {

@@ -17,9 +17,7 @@ platform_set demo TIMEOUT_MS=120000 MAX_RETRIES=2 RETRY_SCHEDULE_SEC=1 BATCH_SIZ
 receiver_start silent
 cb_begin
 export SLUICE_DELIVERY_RECORDS_MAX=200 SLUICE_DELIVERY_KEY_RECORDS_MAX=50
-for role in relay callback sink; do
-    start_role "$role" "$role"
-done
+start_roles relay callback sink
 
 # insert COUNT KEY-EXPRESSION RECEIVER PATH; the receiver knows the key by the payload.
 insert() {

@@ -17,9 +17,7 @@ own_pg
 own_kafka 1
 t_migrate
 cb_begin
-for role in relay callback sink; do
-    start_role "$role" "$role"
-done
+start_roles relay callback sink
 
 # 15 calls at once of 20 ms each: there is work for four seconds, and the broker is frozen in its first.
 cb_insert 1 "$events"
@@ -36,7 +34,4 @@ t_eq "requests while nothing can be committed" "$before" "$after"
 
 cb_settle 120
 cb_judge
-for role in relay callback sink; do
-    stop_role "$role" 40
-    t_eq "the end of $role" 0 "$T_RC"
-done
+stop_roles relay callback sink

@@ -242,6 +242,21 @@ start_role() {
     start_proc "$name" env "${vars[@]}" "$SLUICE_BIN" run "$role" "$@"
 }
 
+# start_roles ROLE...: each under its own name. stop_roles NAME...: each must end well, in 40 s.
+start_roles() {
+    local role
+    for role in "$@"; do
+        start_role "$role" "$role"
+    done
+}
+stop_roles() {
+    local name
+    for name in "$@"; do
+        stop_role "$name" 40
+        t_eq "the end of $name" 0 "$T_RC"
+    done
+}
+
 proc_pid() { pid_of "$T_DIR/$1.pid"; }
 proc_alive() { pid_alive "$T_DIR/$1.pid"; }
 proc_log() { printf '%s\n' "$T_DIR/$1.log"; }
