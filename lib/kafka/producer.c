@@ -9,37 +9,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "kafka/conf.h"
+#include "kafka/producer_internal.h"
 #include "kafka/rc.h"
 
-#define TOPIC_CACHE_MAX 256
-#define TOPIC_MISSING_REFRESH_MS 3000
-#define METADATA_TIMEOUT_MS 5000
 #define OFFSETS_TIMEOUT_MS 5000
 #define AWAY_ASK_MS 1000
 #define AWAY_TIMEOUT_MS 300
 #define SOCKET_TIMEOUT_MS 10000
 #define CALL_SLICE_MS 1000 /* relay.lock.timeout.ms is at least twice as long */
-
-struct topic_entry {
-    char *name;
-    int partitions;
-    int64_t asked_ms;
-};
-
-struct producer {
-    rd_kafka_t *rk;
-    producer_idle_fn idle;
-    void *opaque;
-    int slice_ms;
-    int commit_slice_ms;
-    producer_refused_fn refused;
-    bool away;
-    int64_t away_asked_ms;
-    bool ready; /* past init_transactions */
-    bool lost;
-    struct topic_entry topics[TOPIC_CACHE_MAX];
-    size_t n_topics;
-};
 
 /* Registered even though most reports say nothing: without a callback each commit sleeps in steps of 10 ms. */
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque)
@@ -162,17 +139,34 @@ enum rc producer_create(const struct config *cfg, const struct producer_options 
     return RC_OK;
 }
 
+/*
+ * Leaves the state in which partitions are added to the transaction, without a word to the broker. Destroyed in that
+ * state, librdkafka (2.0.2) may just be asking the coordinator to add one: its broker thread then fails the request
+ * before its main thread has counted it, and the process ends ("Assertion `rk->rk_eos.txn_req_cnt > 0' failed"). The
+ * main thread serves in order, so what begin_transaction returns, most likely that it is not valid now, says that the
+ * abort has begun. A commit that is under way is left alone: it has nothing to add, and refuses both calls.
+ */
+static void withdraw(struct producer *p)
+{
+    rd_kafka_error_t *abort_error = rd_kafka_abort_transaction(p->rk, 0);
+    rd_kafka_error_t *begin_error = rd_kafka_begin_transaction(p->rk);
+
+    rd_kafka_error_destroy(abort_error);
+    rd_kafka_error_destroy(begin_error);
+}
+
 void producer_destroy(struct producer *p)
 {
     if (p == NULL) {
         return;
     }
+    if (p->open) {
+        withdraw(p);
+    }
     rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     rd_kafka_poll(p->rk, 0);
     kafka_destroy(p->rk);
-    for (size_t i = 0; i < p->n_topics; i++) {
-        free(p->topics[i].name);
-    }
+    producer_forget_topics(p);
     free(p);
 }
 
@@ -249,6 +243,7 @@ enum rc producer_begin(struct producer *p, struct err *err)
     TRY(check_lost(p, err));
     rd_kafka_error_t *e = rd_kafka_begin_transaction(p->rk);
     if (e == NULL) {
+        p->open = true;
         return RC_OK;
     }
     TRY(classify(e, "begin_transaction", &again, err));
@@ -347,12 +342,16 @@ enum rc producer_commit(struct producer *p, struct err *err)
 {
     /* The greater part of the wait, in slices as short as the caller likes. */
     TRY(producer_flush(p, err));
-    return sliced(p, rd_kafka_commit_transaction, "commit_transaction", err);
+    TRY(sliced(p, rd_kafka_commit_transaction, "commit_transaction", err));
+    p->open = false;
+    return RC_OK;
 }
 
 enum rc producer_abort(struct producer *p, struct err *err)
 {
-    return sliced(p, rd_kafka_abort_transaction, "abort_transaction", err);
+    TRY(sliced(p, rd_kafka_abort_transaction, "abort_transaction", err));
+    p->open = false;
+    return RC_OK;
 }
 
 enum rc producer_flush(struct producer *p, struct err *err)
@@ -366,63 +365,6 @@ enum rc producer_flush(struct producer *p, struct err *err)
         }
     }
     return check_lost(p, err);
-}
-
-static struct topic_entry *topic_entry(struct producer *p, const char *topic)
-{
-    for (size_t i = 0; i < p->n_topics; i++) {
-        if (strcmp(p->topics[i].name, topic) == 0) {
-            return &p->topics[i];
-        }
-    }
-    /* A full cache forgets its last entry: names from rows must not grow it without end. */
-    size_t at = p->n_topics < TOPIC_CACHE_MAX ? p->n_topics++ : TOPIC_CACHE_MAX - 1;
-    free(p->topics[at].name);
-    p->topics[at] = (struct topic_entry){.name = xstrdup(topic)};
-    return &p->topics[at];
-}
-
-static enum rc ask_partitions(struct producer *p, const char *topic, int *out_partitions, struct err *err)
-{
-    const struct rd_kafka_metadata *md = NULL;
-    rd_kafka_topic_t *rkt = rd_kafka_topic_new(p->rk, topic, NULL);
-
-    if (rkt == NULL) {
-        *out_partitions = 0; /* a name Kafka does not allow */
-        return RC_OK;
-    }
-    rd_kafka_resp_err_t code = rd_kafka_metadata(p->rk, 0, rkt, &md, METADATA_TIMEOUT_MS);
-    rd_kafka_topic_destroy(rkt);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        kafka_fail(err, code, NULL, "Kafka metadata of %s", topic);
-        err->rc = RC_RETRY;
-        return RC_RETRY;
-    }
-    rd_kafka_resp_err_t why = md->topic_cnt == 1 ? md->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-    if (why == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
-        rd_kafka_metadata_destroy(md);
-        *out_partitions = PRODUCER_TOPIC_FORBIDDEN;
-        return RC_OK;
-    }
-    *out_partitions = why == RD_KAFKA_RESP_ERR_NO_ERROR ? md->topics[0].partition_cnt : 0;
-    rd_kafka_metadata_destroy(md);
-    if (kafka_rc(why) == RC_RETRY) {
-        return kafka_fail(err, why, NULL, "Kafka metadata of %s", topic);
-    }
-    return RC_OK;
-}
-
-enum rc producer_topic_partitions(struct producer *p, const char *topic, int *out_partitions, struct err *err)
-{
-    struct topic_entry *t = topic_entry(p, topic);
-    int64_t now = clock_mono_ms();
-
-    if (t->partitions <= 0 && (t->asked_ms == 0 || now - t->asked_ms > TOPIC_MISSING_REFRESH_MS)) {
-        TRY(ask_partitions(p, topic, &t->partitions, err));
-        t->asked_ms = now;
-    }
-    *out_partitions = t->partitions;
-    return RC_OK;
 }
 
 rd_kafka_t *producer_handle(struct producer *p)
