@@ -2,8 +2,8 @@
 /* The transactional producer: error classes folded into reactions, waits in slices. */
 #include "kafka/producer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -140,11 +140,12 @@ enum rc producer_create(const struct config *cfg, const struct producer_options 
 }
 
 /*
- * Leaves the state in which partitions are added to the transaction, without a word to the broker. Destroyed in that
- * state, librdkafka (2.0.2) may just be asking the coordinator to add one: its broker thread then fails the request
- * before its main thread has counted it, and the process ends ("Assertion `rk->rk_eos.txn_req_cnt > 0' failed"). The
- * main thread serves in order, so what begin_transaction returns, most likely that it is not valid now, says that the
- * abort has begun. A commit that is under way is left alone: it has nothing to add, and refuses both calls.
+ * Leaves the state in which partitions are added to the transaction. Destroyed in that state, librdkafka (2.0.2) may
+ * just be asking the coordinator to add one: its broker thread then fails the request before its main thread has
+ * counted it, and the process ends ("Assertion `rk->rk_eos.txn_req_cnt > 0' failed"). The main thread serves in order,
+ * so what begin_transaction returns, most likely that it is not valid now, says that the abort has begun. Nothing is
+ * waited for; where no record is on its way, an abort may still be sent, as the next init would do. A commit that is
+ * under way refuses both calls and is left alone: nothing is added any more behind the flush of producer_commit.
  */
 static void withdraw(struct producer *p)
 {

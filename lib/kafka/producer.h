@@ -68,7 +68,8 @@ struct producer_record {
 
 enum rc producer_create(const struct config *cfg, const struct producer_options *opt, struct producer **out_producer,
                         struct err *err) MUST_USE;
-/* Does not wait; an open transaction stays for the broker's time-out or the next init. Accepts NULL. */
+/* Waits for no broker; an open transaction is aborted by the next init or the broker's time-out, if not now. Accepts
+ * NULL. */
 void producer_destroy(struct producer *p);
 
 /*

@@ -94,7 +94,7 @@ static enum rc try_until_committed(struct lane *l, struct buf *value, const char
         TRY(check_policy(l, err));
         enum rc rc = try_transaction(l, value, lsn, &bad, err);
         if (rc != RC_OK && producer_is_lost(l->producer)) {
-            err->rc = RC_RETRY; /* of the lane: nothing may be begun, not even an abort */
+            err->rc = RC_RETRY; /* of the lane: on this producer nothing more is begun, nor waited for */
             return RC_RETRY;
         }
         if (rc != RC_RETRY && rc != RC_REJECT) {
