@@ -13,6 +13,12 @@
 #define COLUMN_BYTES_MAX ((size_t)1 << 20)
 
 /*
+ * One of them at a time: of two that share out the rows of a key, the one with the later rows could draw the earlier
+ * numbers.
+ */
+static const char ONE_AT_A_TIME[] = "SELECT pg_advisory_xact_lock(hashtext('sluice'), hashtext('requeue'))";
+
+/*
  * Locked in one go and without waiting; the conditions are looked at again on the version that is locked. The update
  * takes the rows in the order of their old numbers (nested loops, see requeue_session), and the trigger draws the new
  * ones.
@@ -35,7 +41,7 @@ enum rc requeue_session(PGconn *conn, struct err *err)
 {
     return pg_exec(conn,
                    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off;"
-                   "SET lock_timeout = '5s'",
+                   "SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '10s'",
                    NULL, err);
 }
 
@@ -43,6 +49,7 @@ static enum rc run(PGconn *conn, const char *const *params, enum requeue_round r
                    struct err *err)
 {
     TRY(pg_exec(conn, "BEGIN", NULL, err));
+    TRY(pg_exec(conn, ONE_AT_A_TIME, NULL, err));
     if (round == REQUEUE_SAME_ROUND) {
         TRY(pg_exec(conn, "SET LOCAL sluice.sweep = 'on'", NULL, err)); /* the trigger then keeps round_attempts */
     }

@@ -162,18 +162,27 @@ Test(dbproc_position, a_predecessor_that_does_not_end_is_not_waited_for_for_ever
     cr_expect_str_eq(err.code, "55P03");
 }
 
-/* The answer is cut off, not the COMMIT: the socket is closed for reading before it is sent. */
+/*
+ * The answer is cut off, not the COMMIT: the socket is closed for reading before it is sent, and a trigger at the end
+ * of the transaction holds it back until the client has given up.
+ */
 Test(dbproc_position, a_lost_commit_is_unknown_until_the_row_is_taken_again)
 {
     PGconn *mine = stack_session(&st, false);
     struct dbproc_step s = {.topic = "t", .partition = 3, .epoch = 1, .from = 100, .to = 120};
 
+    stack_sql(db, "CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS"
+                  " 'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END'");
+    stack_sql(db, "CREATE CONSTRAINT TRIGGER held AFTER INSERT ON sluice_waiting INITIALLY DEFERRED"
+                  " FOR EACH ROW EXECUTE FUNCTION held()");
+    stack_sql(db, "SELECT pg_advisory_lock(1)");
     take(mine);
     OK(dbproc_position_begin(mine, GROUP, &s, 1, &err));
     stack_sql(mine, "INSERT INTO sluice_waiting VALUES ('effect', '1', now())");
     cr_assert_eq(shutdown(PQsocket(mine), SHUT_RD), 0);
     cr_expect_eq(dbproc_position_commit(mine, &err), RC_RETRY, "%s", err.text);
     cr_expect_eq(PQstatus(mine), CONNECTION_BAD);
+    stack_sql(db, "SELECT pg_advisory_unlock(1)");
     take(db);
     cr_expect_eq(taken.epoch, 2);
     cr_expect(taken.next_offset == 100 || taken.next_offset == 120);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows put back on the road by compare-and-set, and what their dead letters are then. */
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "delivery_state/requeue.h"
 #include "dlq/redrive.h"
@@ -154,6 +156,47 @@ Test(requeue, new_numbers_follow_the_old_ones)
     }
     cr_expect_eq(stack_int(db, "SELECT count(*) FROM " T " WHERE status = 'pending'"), ROWS);
     cr_expect_eq(stack_int(db, "SELECT count(*) FROM " D), 0);
+}
+
+struct rival {
+    pthread_t thread;
+    PGconn *conn;
+    struct requeue_row row;
+    struct err err;
+    enum rc rc;
+};
+
+static void *put_back_slowly(void *arg)
+{
+    struct rival *r = arg;
+
+    r->rc = requeue_rows(r->conn, &r->row, 1, REQUEUE_NEW_ROUND, &r->err);
+    return NULL;
+}
+
+/* The first has locked the earlier row of a key and has not drawn its number yet when the second comes. */
+Test(requeue, two_that_put_back_the_rows_of_a_key_keep_their_order)
+{
+    struct rival first = {.conn = stack_session(&st, false),
+                          .row = {.id = ID1, .queue_seq = dead_row(ID1), .status = "dead_letter"}};
+    struct requeue_row rows[] = {first.row, {.id = ID2, .queue_seq = dead_row(ID2), .status = "dead_letter"}};
+
+    stack_sql(db, "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
+                  " 'BEGIN PERFORM pg_sleep(1); RETURN NEW; END'");
+    stack_sql(db, "CREATE TRIGGER a_slow_one BEFORE UPDATE ON " T
+                  " FOR EACH ROW WHEN (current_setting('test.slow', true) = 'on') EXECUTE FUNCTION slow()");
+    stack_sql(first.conn, "SET test.slow = 'on'");
+    cr_assert_eq(pthread_create(&first.thread, NULL, put_back_slowly, &first), 0);
+    while (stack_int(db, "SELECT count(*) FROM pg_stat_activity"
+                         " WHERE datname = current_database() AND wait_event = 'PgSleep'") == 0) {
+        clock_sleep_ms(5);
+    }
+    cr_assert_eq(requeue_rows(db, rows, 2, REQUEUE_NEW_ROUND, &err), RC_OK, "%s", err.text);
+    pthread_join(first.thread, NULL);
+    cr_assert_eq(first.rc, RC_OK, "%s", first.err.text);
+    cr_expect_eq(rows[0].new_seq, 0);
+    cr_expect_lt(first.row.new_seq, rows[1].new_seq);
+    pg_close(first.conn);
 }
 
 Test(requeue, the_same_row_twice_moves_once)
