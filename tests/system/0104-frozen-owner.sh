@@ -23,21 +23,20 @@ lines() { grep -c -- "$2" "$(proc_log "$1")" || true; }
 # have changed places.
 owner=r1 other=r2
 frozen() {
-    local how=$1 took stood id
+    local how=$1 took stood id aims
     took=$(lines "$other" 'took over')
     stood=$(lines "$owner" 'standby: another instance')
     case $how in
-        "in a commit") oracle_await_commit "kill -STOP $(proc_pid "$owner")" ;;
-        "in the sweep") await_activity "wait_event = 'PgSleep'" ;;
+        "in a commit") oracle_await_commit_of_slow_disk "kill -STOP $(proc_pid "$owner")" ;;
+        "in the sweep") wait_until 20 "[[ \$(sessions \"wait_event = 'PgSleep'\") != 0 ]]" ;;
         "while rows are sent to it")
-            # More than fits into the buffers between them.
-            kill_role "$owner" STOP
-            t_db "INSERT INTO cs_platform_event_outbox (platform, event_type, partition_key, callback_target, payload)
-                SELECT 'demo', 'large', 'large', 'https://127.0.0.1:1/never', jsonb_build_object('x', repeat('x', 900000))
-                FROM generate_series(1, 20)"
-            kill_role "$owner" CONT
-            oracle_await "state = 'active' AND query LIKE '%COPY%'" "kill -STOP $(proc_pid "$owner")"
-            await_activity "wait_event = 'ClientWrite'"
+            for ((aims = 1; aims <= 30; aims++)); do
+                ((aims % 5 != 1)) || write_large_rows
+                stop_before_rows_are_sent "$(proc_pid "$owner")"
+                ! sends_rows || break
+                kill_role "$owner" CONT
+            done
+            sends_rows || t_fail "no freeze hit the server while it sent rows"
             ;;
     esac
     kill_role "$owner" STOP
@@ -54,17 +53,49 @@ frozen() {
 # Rows of aborted transactions: each row goes on the road once here, so one whose record is in the log twice was sent again.
 aborted_rows() { topic_kcat callback.events read_uncommitted '%h\n' | grep -o 'ce_id=[^,]*' | sort | uniq -d | wc -l; }
 
-# await_activity CONDITION: a session of the relay that meets it.
-await_activity() {
-    wait_until 20 "[[ \$(t_db \"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-        AND application_name = 'sluice relay' AND $1\") != 0 ]]"
+# sessions CONDITION: how many of the relay meet it.
+sessions() { t_db "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'sluice relay' AND $1"; }
+
+# Several batches, each of more than fits into the buffers between server and relay.
+write_large_rows() {
+    t_db "INSERT INTO cs_platform_event_outbox (platform, event_type, partition_key, callback_target, payload)
+        SELECT 'demo', 'large', 'large', 'https://127.0.0.1:1/never', jsonb_build_object('x', repeat('x', 900000))
+        FROM generate_series(1, 60)"
 }
 
+# stop_before_rows_are_sent PID: a lock holds up the next statement of the relay; when it is one that reads rows, the relay is
+# stopped, and the server then sends to a process that takes nothing.
+stop_before_rows_are_sent() {
+    t_db <<SQL >/dev/null
+BEGIN;
+LOCK TABLE cs_platform_event_outbox;
+DO \$\$
+DECLARE give_up timestamptz := clock_timestamp() + interval '1 s';
+BEGIN
+    WHILE clock_timestamp() < give_up LOOP
+        PERFORM pg_stat_clear_snapshot();
+        EXIT WHEN EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+                          AND application_name = 'sluice relay' AND wait_event_type = 'Lock');
+        PERFORM pg_sleep(0.001);
+    END LOOP;
+END \$\$;
+SELECT count(*) > 0 AS reads FROM pg_stat_activity WHERE datname = current_database()
+    AND application_name = 'sluice relay' AND wait_event_type = 'Lock' AND query LIKE '%COPY%' \gset
+\if :reads
+\! kill -STOP $1
+\endif
+COMMIT;
+SQL
+    sleep 0.2
+}
+sends_rows() { [[ $(sessions "wait_event = 'ClientWrite'") != 0 ]]; }
+
+oracle_slow_disk
 start_role r1 relay
 wait_until 30 'relay_owns r1 callback && relay_owns r1 payment'
 start_role r2 relay
 wait_until 30 "(( \$(lines r2 'standby: another instance') >= 2 ))"
-oracle_stream writers 60
+PGOPTIONS='-c synchronous_commit=off' oracle_stream writers 60
 
 sleep 0.5
 frozen "at any moment"

@@ -265,6 +265,19 @@ SQL
 # relay commits when the last statement of its session was the look whether the WAL is flushed.
 oracle_await_commit() { oracle_await "state = 'idle' AND query LIKE 'SELECT pg_current_wal_flush_lsn()%'" "$1"; }
 
+# oracle_slow_disk: from now on a new session waits 0.1 s at each commit that has to be on disk. A relay then takes that long
+# between its records and their commit, if the writers do not wait for the disk and so leave that to it.
+oracle_slow_disk() {
+    t_admin "ALTER DATABASE $(t_db "SELECT current_database()") SET commit_delay = 100000"
+    t_admin "ALTER DATABASE $(t_db "SELECT current_database()") SET commit_siblings = 0"
+}
+
+# oracle_await_commit_of_slow_disk COMMAND: as oracle_await_commit, with a wide margin on both sides.
+oracle_await_commit_of_slow_disk() {
+    oracle_await "state = 'active' AND query LIKE '%pg_logical_emit_message%'
+        AND clock_timestamp() - query_start > interval '40 ms'" "$1"
+}
+
 # oracle_goes_on WHAT: rows committed now come out, by the process r that was there before.
 oracle_goes_on() {
     local id
