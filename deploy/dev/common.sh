@@ -85,12 +85,19 @@ state_unlock() { exec 9>&-; }
 
 # ---------------------------------------------------------------------------------------------------- processes
 
+# proc_stat FILE VAR: what /proc/PID/stat says behind the command name, which may hold spaces and parentheses.
+proc_stat() {
+    local -n stat_ref=$2
+    stat_ref=''
+    # Not $(<file): when the process is reaped between open and read, bash ends the whole shell without a word.
+    { IFS= read -r -d '' stat_ref <"$1" || [[ -n $stat_ref ]]; } 2>/dev/null || return 1
+    stat_ref=${stat_ref##*) }
+}
+
 # Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat); nothing for a zombie or no process.
-# The command name (field 2) may hold spaces and parentheses: cut after the last one.
 proc_start_time() {
     local stat
-    { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
-    stat=${stat##*) }
+    proc_stat "/proc/$1/stat" stat || return 1
     # shellcheck disable=SC2086 # split into fields on purpose
     set -- $stat
     [[ $1 != Z && $1 != X ]] || return 1
@@ -155,8 +162,7 @@ spawn() {
 children_of() {
     local f stat
     for f in /proc/[0-9]*/stat; do
-        { stat=$(<"$f"); } 2>/dev/null || continue
-        stat=${stat##*) }
+        proc_stat "$f" stat || continue
         # shellcheck disable=SC2086
         set -- "$1" $stat
         if [[ $3 == "$1" ]]; then

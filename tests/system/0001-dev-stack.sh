@@ -77,6 +77,17 @@ t_eq "short retries in the callback role's environment" 0 \
 mapfile -t pids < <(dev status | awk 'NR > 1 { print $3 }')
 t_eq "processes" 6 "${#pids[@]}"
 
+# ---- processes that end while they are looked at
+
+watched=0
+for ((i = 0; i < 50; i++)); do
+    sleep 0.001 &
+    while proc_start_time $! >/dev/null; do :; done
+    wait $!
+    watched=$((watched + 1))
+done
+t_eq "processes watched to their end" 50 "$watched"
+
 # ---- a stale pid file: the pid is somebody else's by now, only the start time tells
 
 start_proc stranger sleep 300
