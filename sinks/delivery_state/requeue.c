@@ -41,14 +41,14 @@ enum rc requeue_session(PGconn *conn, struct err *err)
 {
     return pg_exec(conn,
                    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off;"
-                   "SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '10s'",
+                   "SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '5s'",
                    NULL, err);
 }
 
 static enum rc run(PGconn *conn, const char *const *params, enum requeue_round round, PGresult **out_res,
                    struct err *err)
 {
-    TRY(pg_exec(conn, "BEGIN", NULL, err));
+    TRY(pg_exec(conn, "BEGIN ISOLATION LEVEL READ COMMITTED", NULL, err)); /* a snapshot behind the wait */
     TRY(pg_exec(conn, ONE_AT_A_TIME, NULL, err));
     if (round == REQUEUE_SAME_ROUND) {
         TRY(pg_exec(conn, "SET LOCAL sluice.sweep = 'on'", NULL, err)); /* the trigger then keeps round_attempts */

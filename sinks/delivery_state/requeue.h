@@ -3,7 +3,7 @@
  * Puts rows of the outbox back on the road, by compare-and-set: a row moves only while it has the queue_seq and the
  * status that were seen. So repeating it is harmless, two who do it move each row once, and a repair by hand that came
  * first is left as it is. A row that somebody has locked is passed over, never waited for; only another requeue_rows
- * is, for at most 5 s, so that the rows of a key keep their order when two put them back.
+ * is, for at most 5 s, so that of the rows of a key that two put back at the same moment none overtakes another.
  *
  * Thread: one per session.
  */

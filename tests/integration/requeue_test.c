@@ -182,15 +182,17 @@ Test(requeue, two_that_put_back_the_rows_of_a_key_keep_their_order)
     struct requeue_row rows[] = {first.row, {.id = ID2, .queue_seq = dead_row(ID2), .status = "dead_letter"}};
 
     stack_sql(db, "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
-                  " 'BEGIN PERFORM pg_sleep(1); RETURN NEW; END'");
+                  " 'BEGIN PERFORM pg_sleep(2); RETURN NEW; END'");
     stack_sql(db, "CREATE TRIGGER a_slow_one BEFORE UPDATE ON " T
                   " FOR EACH ROW WHEN (current_setting('test.slow', true) = 'on') EXECUTE FUNCTION slow()");
     stack_sql(first.conn, "SET test.slow = 'on'");
     cr_assert_eq(pthread_create(&first.thread, NULL, put_back_slowly, &first), 0);
-    while (stack_int(db, "SELECT count(*) FROM pg_stat_activity"
-                         " WHERE datname = current_database() AND wait_event = 'PgSleep'") == 0) {
-        clock_sleep_ms(5);
+    int64_t sleeping = 0;
+    for (int64_t until_ms = clock_mono_ms() + 10000; sleeping == 0 && clock_mono_ms() < until_ms;) {
+        sleeping = stack_int(db, "SELECT count(*) FROM pg_stat_activity"
+                                 " WHERE datname = current_database() AND wait_event = 'PgSleep'");
     }
+    cr_assert_eq(sleeping, 1);
     cr_assert_eq(requeue_rows(db, rows, 2, REQUEUE_NEW_ROUND, &err), RC_OK, "%s", err.text);
     pthread_join(first.thread, NULL);
     cr_assert_eq(first.rc, RC_OK, "%s", first.err.text);

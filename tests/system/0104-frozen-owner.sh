@@ -14,7 +14,7 @@
 . "$(dirname "$0")/oracle.sh"
 t_begin "a frozen owner loses the source and harms nothing when it thaws"
 oracle_begin
-export SLUICE_RELAY_LOCK_TIMEOUT_MS=2000 SLUICE_RELAY_STANDBY_POLL_MS=100 SLUICE_RELAY_BATCH_ROWS_MAX=20
+export SLUICE_RELAY_LOCK_TIMEOUT_MS=2000 SLUICE_RELAY_STANDBY_POLL_MS=100 SLUICE_RELAY_BATCH_ROWS_MAX=60
 
 # lines NAME TEXT: how often its log says so.
 lines() { grep -c -- "$2" "$(proc_log "$1")" || true; }
@@ -23,7 +23,7 @@ lines() { grep -c -- "$2" "$(proc_log "$1")" || true; }
 # have changed places.
 owner=r1 other=r2
 frozen() {
-    local how=$1 took stood id aims
+    local how=$1 took stood id aims reader
     took=$(lines "$other" 'took over')
     stood=$(lines "$owner" 'standby: another instance')
     case $how in
@@ -32,11 +32,11 @@ frozen() {
         "while rows are sent to it")
             for ((aims = 1; aims <= 30; aims++)); do
                 ((aims % 5 != 1)) || write_large_rows
-                stop_before_rows_are_sent "$(proc_pid "$owner")"
-                ! sends_rows || break
+                reader=$(stop_before_rows_are_sent "$(proc_pid "$owner")")
+                ! waits_to_send "$reader" || break
                 kill_role "$owner" CONT
             done
-            sends_rows || t_fail "no freeze hit the server while it sent rows"
+            ((aims <= 30)) || t_fail "no freeze hit the server while it sent rows"
             ;;
     esac
     kill_role "$owner" STOP
@@ -60,13 +60,13 @@ sessions() { t_db "SELECT count(*) FROM pg_stat_activity WHERE datname = current
 write_large_rows() {
     t_db "INSERT INTO cs_platform_event_outbox (platform, event_type, partition_key, callback_target, payload)
         SELECT 'demo', 'large', 'large', 'https://127.0.0.1:1/never', jsonb_build_object('x', repeat('x', 900000))
-        FROM generate_series(1, 60)"
+        FROM generate_series(1, 180)"
 }
 
 # stop_before_rows_are_sent PID: a lock holds up the next statement of the relay; when it is one that reads rows, the relay is
-# stopped, and the server then sends to a process that takes nothing.
+# stopped, and the server then sends to a process that takes nothing. Prints the server's process; nothing = not stopped.
 stop_before_rows_are_sent() {
-    t_db <<SQL >/dev/null
+    t_db <<SQL
 BEGIN;
 LOCK TABLE cs_platform_event_outbox;
 DO \$\$
@@ -79,16 +79,29 @@ BEGIN
         PERFORM pg_sleep(0.001);
     END LOOP;
 END \$\$;
-SELECT count(*) > 0 AS reads FROM pg_stat_activity WHERE datname = current_database()
+SELECT count(*) > 0 AS reads, min(pid) AS reader FROM pg_stat_activity WHERE datname = current_database()
     AND application_name = 'sluice relay' AND wait_event_type = 'Lock' AND query LIKE '%COPY%' \gset
 \if :reads
 \! kill -STOP $1
+\echo :reader
 \endif
 COMMIT;
 SQL
-    sleep 0.2
 }
-sends_rows() { [[ $(sessions "wait_event = 'ClientWrite'") != 0 ]]; }
+
+# waits_to_send READER: it has filled the buffers. As long as it makes the rows ready, the session is not idle and so not lost.
+waits_to_send() {
+    local i
+    [[ -n $1 ]] || return 1
+    for ((i = 0; i < 100; i++)); do
+        case $(t_db "SELECT wait_event FROM pg_stat_activity WHERE pid = $1") in
+            ClientWrite) return 0 ;;
+            ClientRead) return 1 ;;
+        esac
+        sleep 0.05
+    done
+    return 1
+}
 
 oracle_slow_disk
 start_role r1 relay
