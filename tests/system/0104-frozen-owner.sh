@@ -28,7 +28,7 @@ frozen() {
     stood=$(lines "$owner" 'standby: another instance')
     case $how in
         "in a commit") oracle_await_commit_of_slow_disk "kill -STOP $(proc_pid "$owner")" ;;
-        "in the sweep") wait_until 20 "[[ \$(sessions \"wait_event = 'PgSleep'\") != 0 ]]" ;;
+        "in the sweep") wait_until 20 "[[ \$(t_db \"SELECT count(*) $ORACLE_SESSIONS AND wait_event = 'PgSleep'\") != 0 ]]" ;;
         "while rows are sent to it")
             for ((aims = 1; aims <= 30; aims++)); do
                 ((aims % 5 != 1)) || write_large_rows
@@ -53,9 +53,6 @@ frozen() {
 # Rows of aborted transactions: each row goes on the road once here, so one whose record is in the log twice was sent again.
 aborted_rows() { topic_kcat callback.events read_uncommitted '%h\n' | grep -o 'ce_id=[^,]*' | sort | uniq -d | wc -l; }
 
-# sessions CONDITION: how many of the relay meet it.
-sessions() { t_db "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'sluice relay' AND $1"; }
-
 # Several batches, each of more than fits into the buffers between server and relay.
 write_large_rows() {
     t_db "INSERT INTO cs_platform_event_outbox (platform, event_type, partition_key, callback_target, payload)
@@ -69,18 +66,8 @@ stop_before_rows_are_sent() {
     t_db <<SQL
 BEGIN;
 LOCK TABLE cs_platform_event_outbox;
-DO \$\$
-DECLARE give_up timestamptz := clock_timestamp() + interval '1 s';
-BEGIN
-    WHILE clock_timestamp() < give_up LOOP
-        PERFORM pg_stat_clear_snapshot();
-        EXIT WHEN EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
-                          AND application_name = 'sluice relay' AND wait_event_type = 'Lock');
-        PERFORM pg_sleep(0.001);
-    END LOOP;
-END \$\$;
-SELECT count(*) > 0 AS reads, min(pid) AS reader FROM pg_stat_activity WHERE datname = current_database()
-    AND application_name = 'sluice relay' AND wait_event_type = 'Lock' AND query LIKE '%COPY%' \gset
+$(oracle_watch 1 "wait_event_type = 'Lock'")
+SELECT count(*) > 0 AS reads, min(pid) AS reader $ORACLE_SESSIONS AND wait_event_type = 'Lock' AND query LIKE '%COPY%' \gset
 \if :reads
 \! kill -STOP $1
 \echo :reader

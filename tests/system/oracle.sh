@@ -243,20 +243,28 @@ relay_owns() {
     ((n >= ${3:-1}))
 }
 
-# oracle_await CONDITION COMMAND: runs it as soon as pg_stat_activity shows a session of the relay like that. If there is
-# none within 3 s, then any moment is as good.
-oracle_await() {
-    t_db <<SQL >/dev/null
+readonly ORACLE_SESSIONS="FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'sluice relay'"
+
+# oracle_watch SECONDS CONDITION: SQL that lasts until pg_stat_activity shows a session of the relay like that, or so long.
+oracle_watch() {
+    cat <<SQL
 DO \$\$
-DECLARE give_up timestamptz := clock_timestamp() + interval '3 s';
+DECLARE give_up timestamptz := clock_timestamp() + interval '$1 s';
 BEGIN
     WHILE clock_timestamp() < give_up LOOP
         PERFORM pg_stat_clear_snapshot();
-        EXIT WHEN EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
-                          AND application_name = 'sluice relay' AND $1);
+        EXIT WHEN EXISTS (SELECT $ORACLE_SESSIONS AND $2);
         PERFORM pg_sleep(0.0005);
     END LOOP;
 END \$\$;
+SQL
+}
+
+# oracle_await CONDITION COMMAND: runs it as soon as there is such a session. If there is none within 3 s, then any moment is
+# as good.
+oracle_await() {
+    t_db <<SQL >/dev/null
+$(oracle_watch 3 "$1")
 \! $2
 SQL
 }
@@ -268,8 +276,9 @@ oracle_await_commit() { oracle_await "state = 'idle' AND query LIKE 'SELECT pg_c
 # oracle_slow_disk: from now on a new session waits 0.1 s at each commit that has to be on disk. A relay then takes that long
 # between its records and their commit, if the writers do not wait for the disk and so leave that to it.
 oracle_slow_disk() {
-    t_admin "ALTER DATABASE $(t_db "SELECT current_database()") SET commit_delay = 100000"
-    t_admin "ALTER DATABASE $(t_db "SELECT current_database()") SET commit_siblings = 0"
+    local db
+    db=$(t_db "SELECT current_database()")
+    t_admin "ALTER DATABASE $db SET commit_delay = 100000; ALTER DATABASE $db SET commit_siblings = 0"
 }
 
 # oracle_await_commit_of_slow_disk COMMAND: as oracle_await_commit, with a wide margin on both sides.
