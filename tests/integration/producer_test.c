@@ -172,7 +172,7 @@ static void drop_all(unsigned round)
     }
 }
 
-/* Without care librdkafka ended the process in five of six runs of this test. */
+/* Without care librdkafka ended the process in eight of nine runs of this test. */
 Test(producer, a_producer_may_be_dropped_at_any_moment_of_its_transaction)
 {
     free(topic);
