@@ -47,7 +47,7 @@ Test(sources, the_built_in_file_describes_the_outboxes)
     struct err err;
 
     cr_assert_eq(sources_parse(file->text, file->size, "sources.json", &s, &err), RC_OK, "%s", err.text);
-    cr_assert_eq(s->n, 3);
+    cr_assert_eq(s->n, 6);
     const struct source *cb = &s->list[0];
     cr_expect_str_eq(cb->name, "callback");
     cr_expect_str_eq(cb->table, "cs_platform_event_outbox");
