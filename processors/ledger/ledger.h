@@ -4,9 +4,8 @@
  *
  *     ledger_begin(l, now_us);
  *     for each command:  ledger_want(l, cmd);                  which transfers and decisions it needs
- *     the store reads them:      ledger_put_transfer(), ledger_put_decided()
- *     ledger_want_accounts(l);                                 adds what the transfers name
- *     the store locks and reads: ledger_put_account()
+ *     the store reads ledger_wanted_transfers() and ledger_wanted_events(): ledger_put_transfer(), ledger_put_decided()
+ *     the store locks and reads ledger_wanted_accounts(), which knows what the transfers name: ledger_put_account()
  *     for each command:  ledger_decide(l, cmd, &result);       in the order of the log
  *     ledger_seal(l);                                          hashes
  *     the store writes:  ledger_flows(), ledger_decisions(), what is dirty of accounts and transfers
@@ -89,6 +88,8 @@ enum ledger_setting {
 struct ledger_command {
     enum ledger_op op;
     const char *event_id;    /* the record's; a member of a linked set has the set's */
+    int ordinal;             /* 0; an event that leads to several commands numbers them: (event_id, ordinal) is decided
+                                once. A set has those from its own to its last member's */
     const char *caller;      /* "" = none named */
     const char *transfer_id; /* "" for OPEN and SET */
     const char *debit;       /* the account itself for OPEN and SET */
@@ -115,6 +116,8 @@ struct ledger_account {
     bool exists;  /* false: looked for and not there */
     bool created; /* this slot is new: the store inserts it */
     bool settings_changed;
+    bool merged; /* slot 0: what stood in other slots was moved here; the store must set the slot of the open holds that
+                    name another one to 0 (those in this batch have it already) */
     const char *currency;
     int exponent;
     enum ledger_kind kind;
@@ -134,7 +137,7 @@ struct ledger_transfer {
     enum ledger_code code;
     const char *debit;
     const char *credit; /* NULL: cancelled before it was tried */
-    int debit_slot, credit_slot;
+    int debit_slot, credit_slot; /* -1 = none: nothing was booked */
     int64_t amount;
     int64_t confirmed_amount; /* valid in CONFIRMED */
     const char *currency;     /* NULL as credit */
@@ -202,16 +205,16 @@ void ledger_want(struct ledger *l, const struct ledger_command *cmd);
 size_t ledger_wanted_transfers(struct ledger *l, const char *const **out_ids);
 void ledger_put_transfer(struct ledger *l, const struct ledger_transfer *t);
 
-/* Ids of events whose decisions are to be looked up (commands that a transfer's state does not make idempotent); put
- * those that are there, with the outcome that was recorded. */
+/* Ids of events, ascending bytewise, each once: all of the batch, because any of them may have been decided without a
+ * transfer that tells. Put every row of account_decisions that they have, with the outcome that was recorded. */
 size_t ledger_wanted_events(struct ledger *l, const char *const **out_ids);
 void ledger_put_decided(struct ledger *l, const char *event_id, int ordinal, bool applied, enum ledger_code code);
 
 /*
  * After the transfers were put: the accounts to be locked, ascending bytewise by id and slot. slot -1: any one slot
  * that the account may book in, as the store chooses (new transfers); 0 and above: this one (a hold that names it);
- * LEDGER_ALL_SLOTS: all there are (settings). An account named by several has the strongest of them, and the particular
- * ones beside -1.
+ * LEDGER_ALL_SLOTS: all there are (settings). An account has either -1, or particular ones (which serve those that would
+ * have any), or all.
  */
 #define LEDGER_ANY_SLOT (-1)
 #define LEDGER_ALL_SLOTS (-2)
@@ -221,12 +224,17 @@ struct ledger_want_account {
 };
 size_t ledger_wanted_accounts(struct ledger *l, const struct ledger_want_account **out_wants);
 /* One slot that was read and locked (exists), was found missing although slot 0 exists (exists, created; settings
- * copied from slot 0), or an account that does not exist (exists false). a is copied; exactly one slot per want of any
- * slot. */
+ * copied from slot 0), or an account that does not exist (exists false). a is copied. Every want must be answered; all
+ * slots with each of them, slot 0 included. A slot above 0 of an account that is limited must not be put (RC_RETRY). */
 void ledger_put_account(struct ledger *l, const struct ledger_account *a);
 
 /* Decides one command. Commands in the order of the log, each once. */
 void ledger_decide(struct ledger *l, const struct ledger_command *cmd, struct ledger_result *out);
+
+/* For whoever chooses by what is there, between two decisions: the transfer as it is now; the slot that new transfers
+ * of the account book in. NULL: there is none, or nobody wanted it. */
+const struct ledger_transfer *ledger_find_transfer(const struct ledger *l, const char *transfer_id);
+const struct ledger_account *ledger_find_account(const struct ledger *l, const char *account_id);
 
 /* Hashes and checks: FATAL when debits and credits of the batch do not balance or a counter is below zero, which would
  * be a mistake in this program; nothing may be written then. */
@@ -240,7 +248,8 @@ size_t ledger_transfers_n(const struct ledger *l);
 const struct ledger_transfer *ledger_transfer_at(const struct ledger *l, size_t i);
 
 /*
- * The hash of a flow as schemas/sql/006_ledger.sql says it; also for the checker. effective in microseconds.
+ * The hash of a flow as schemas/sql/006_ledger.sql says it; also for the checker. Looks at neither account, decided nor
+ * hash of it.
  */
 void ledger_flow_hash(const unsigned char before[LEDGER_HASH_BYTES], const char *account_id, int slot,
                       const struct ledger_flow *flow, unsigned char out[LEDGER_HASH_BYTES]);
