@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `sluice version` and `sluice topology`: what this program is made of, and the road as text, JSON and Mermaid. */
+/* `sluice version` and `sluice topology`: what this program is made of, and the road as text, JSON and Mermaid;
+ * with --states the payments' state machine. */
 #include <libpq-fe.h>
 #include <librdkafka/rdkafka.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "commands.h"
+#include "payment/state.h"
 #include "schemas/topology.h"
 
 #define OUT_BYTES_MAX ((size_t)1 << 20)
@@ -126,7 +128,9 @@ int cmd_topology(const struct cli *cli)
 {
     CLEANUP(buf_done) struct buf out;
     buf_init(&out, OUT_BYTES_MAX);
-    if (cli_flag(cli, "mermaid") != NULL) {
+    if (cli_flag(cli, "states") != NULL) {
+        payment_states_mermaid(&out);
+    } else if (cli_flag(cli, "mermaid") != NULL) {
         topology_mermaid(&out);
     } else if (cli->json) {
         topology_json(&out);

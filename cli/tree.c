@@ -237,6 +237,7 @@ static const struct command_flag RECEIVE_FLAGS[] = {
 
 static const struct command_flag TOPOLOGY_FLAGS[] = {
     {"mermaid", NULL, "As a Mermaid flow chart for Markdown."},
+    {"states", NULL, "Instead the states of payments, as a Mermaid state diagram."},
 };
 
 static const struct command CONFIG_CHILDREN[] = {

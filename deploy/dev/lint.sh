@@ -110,6 +110,11 @@ lint_generated() {
             rc=1
         fi
     done
+    if ! diff -u <(sed -n '/^<!-- states -->$/,/^<!-- \/states -->$/p' docs/payments.md | grep -v -e '^<!-- ' -e '^```') \
+        <("$program" topology --states); then
+        printf 'docs/payments.md: the block between <!-- states --> and <!-- /states --> differs from ./dev sluice topology --states\n'
+        rc=1
+    fi
     if [[ $found == no ]]; then
         printf 'neither README.md nor ARCHITECTURE.md has a block <!-- topology --> ... <!-- /topology -->\n'
         rc=1

@@ -13,7 +13,9 @@ CREATE TABLE IF NOT EXISTS @SCHEMA@.payment_transactions (
     version           bigint NOT NULL DEFAULT 0,     -- number of its transitions
     channel_txn_id    text,
     refunded_amount   bigint NOT NULL DEFAULT 0 CHECK (refunded_amount BETWEEN 0 AND amount),
-    suspense_amount   bigint NOT NULL DEFAULT 0 CHECK (suspense_amount >= 0), -- came too late: to be given back
+    credited          boolean NOT NULL DEFAULT false, -- the account has had the order's money
+    suspense_amount   bigint NOT NULL DEFAULT 0 CHECK (suspense_amount >= 0), -- stands in suspense for this payment
+    carried_amount    bigint NOT NULL DEFAULT 0 CHECK (carried_amount >= 0),  -- suspense paid it in the account's stead
     expires_at        timestamptz,
     expiry_asked_at   timestamptz,
     confirmed_at      timestamptz,                   -- as the channel says; the refund window begins here
@@ -26,7 +28,7 @@ CREATE TABLE IF NOT EXISTS @SCHEMA@.payment_transactions (
     CHECK ((callback_platform IS NULL) = (callback_target IS NULL))
 ) WITH (fillfactor = 85);
 CREATE INDEX IF NOT EXISTS payment_transactions_expiry
-    ON @SCHEMA@.payment_transactions (expires_at) WHERE state = 'PENDING';
+    ON @SCHEMA@.payment_transactions (expires_at) WHERE state IN ('INIT', 'PENDING');
 
 -- Each change of a payment, contiguous versions from 1. A partial refund is a step from CONFIRMED to CONFIRMED.
 CREATE TABLE IF NOT EXISTS @SCHEMA@.payment_state_transitions (
@@ -39,6 +41,21 @@ CREATE TABLE IF NOT EXISTS @SCHEMA@.payment_state_transitions (
     note       text,
     at         timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (payment_id, version)
+);
+
+-- Money that came: each transaction of the channel once. What stands in suspense has the number under which its refund
+-- was asked for, if one was.
+CREATE TABLE IF NOT EXISTS @SCHEMA@.payment_receipts (
+    payment_id     text COLLATE "C" NOT NULL,
+    channel_txn_id text COLLATE "C" NOT NULL,
+    amount         bigint NOT NULL CHECK (amount > 0),
+    currency       text NOT NULL,
+    place          text NOT NULL CHECK (place IN ('account', 'suspense')),
+    refund_id      text COLLATE "C",
+    paid_at        timestamptz NOT NULL, -- as the channel says
+    event_id       text NOT NULL,
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (payment_id, channel_txn_id)
 );
 
 CREATE TABLE IF NOT EXISTS @SCHEMA@.payment_refunds (

@@ -97,6 +97,12 @@ Test(golden, topology_as_json)
     compare_output("tests/golden/topology.json", 3, words);
 }
 
+Test(golden, states_of_payments)
+{
+    static const char *const words[] = {"sluice", "topology", "--states"};
+    compare_output("tests/golden/states.mmd", 3, words);
+}
+
 Test(golden, configuration_document)
 {
     static const char *const words[] = {"sluice", "config", "docs"};
