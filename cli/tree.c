@@ -2,6 +2,7 @@
 /* The command tree. A new command is one row here and one function in its family's file. */
 #include "base/mem.h"
 #include "commands.h"
+#include "tree_account.h"
 
 #define FLAGS(rows) .flags = (rows), .n_flags = ARRAY_SIZE(rows)
 #define CHILDREN(rows) .children = (rows), .n_children = ARRAY_SIZE(rows)
@@ -318,6 +319,7 @@ static const struct command COMMANDS[] = {
      .help = "Rows of the callback outbox: look at them, send them again.",
      CHILDREN(OUTBOX_CHILDREN)},
     {.name = "dlq", .help = "Dead letters of every topic: look into them, send them again.", CHILDREN(DLQ_CHILDREN)},
+    {.name = "account", .help = "The ledger: accounts, flows, transfers.", CHILDREN(ACCOUNT_CHILDREN)},
     {.name = "tail",
      .args = "TOPIC",
      .help = "Records of a topic as JSON lines.",

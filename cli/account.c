@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The session, names and waiting of `sluice account ...`. */
+#include "account.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "pg/conn.h"
+
+#define STATEMENT_TIMEOUT_MS 300000
+#define ID_MAX 128
+#define CURRENCY_MAX 12
+#define LOOK_MS 50
+
+enum rc account_db(const struct cli *cli, const char *app, PGconn **out_conn, struct err *err)
+{
+    PGresult *res CLEANUP(pg_clearp) = NULL;
+    const struct pg_options opt = {
+        .app = app, .schema = config_str(cli->cfg, "database.schema"), .statement_timeout_ms = STATEMENT_TIMEOUT_MS};
+
+    TRY(pg_open(config_str(cli->cfg, "database.url"), &opt, out_conn, err));
+    TRY(pg_exec(*out_conn,
+                "SELECT to_regclass('account_slots') IS NULL OR to_regclass('payment_state_transitions') IS NULL", &res,
+                err));
+    if (pg_text(res, 0, 0)[0] == 't') {
+        FAIL(err, RC_FATAL, "the database has no tables of the ledger; run `sluice migrate`");
+    }
+    return RC_OK;
+}
+
+static bool is_made_of(const char *text, size_t max, const char *also)
+{
+    size_t n = strlen(text);
+    for (size_t i = 0; i < n; i++) {
+        char c = text[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!plain && strchr(also, c) == NULL) {
+            return false;
+        }
+    }
+    return n >= 1 && n <= max;
+}
+
+bool account_is_id(const char *text)
+{
+    return is_made_of(text, ID_MAX, "._:~@-");
+}
+
+bool account_is_currency(const char *text)
+{
+    return is_made_of(text, CURRENCY_MAX, "");
+}
+
+enum rc account_json(PGconn *conn, const char *sql, int n, const char *const *params, struct buf *out, bool *out_found,
+                     struct err *err)
+{
+    PGresult *res CLEANUP(pg_clearp) = NULL;
+
+    TRY(pg_query(conn, sql, n, params, &res, err));
+    *out_found = PQntuples(res) > 0;
+    if (*out_found) {
+        buf_puts(out, pg_text(res, 0, 0));
+        buf_putc(out, '\n');
+    }
+    return RC_OK;
+}
+
+/* A decision that moved nothing, else what the transfer's flows of this event did. */
+static const char DECIDED[] =
+    "SELECT outcome, coalesce(code, '') FROM account_decisions WHERE event_id = $1"
+    " UNION ALL SELECT 'applied', '' FROM account_transfers WHERE transfer_id = $2 AND event_id = $1"
+    " AND state NOT IN ('rejected', 'cancelled_empty') LIMIT 1";
+
+static int say(const struct cli *cli, const char *event_id, const char *outcome, const char *code)
+{
+    bool applied = strcmp(outcome, "applied") == 0;
+    if (cli->json) {
+        printf("{\"command\":\"%s\",\"outcome\":\"%s\",\"code\":", event_id, outcome);
+        printf(code[0] != '\0' ? "\"%s\"}\n" : "null}\n", code);
+    } else {
+        printf("%s%s%s\n", outcome, code[0] != '\0' ? ": " : "", code);
+    }
+    return applied ? EXIT_DONE : EXIT_REJECTED;
+}
+
+int account_wait(const struct cli *cli, PGconn *conn, const char *event_id, const char *transfer_id, int64_t seconds)
+{
+    const char *params[] = {event_id, transfer_id};
+    int64_t end_ms = clock_mono_ms() + seconds * 1000;
+    struct err err;
+
+    for (;;) {
+        PGresult *res CLEANUP(pg_clearp) = NULL;
+        if (pg_query(conn, DECIDED, 2, params, &res, &err) != RC_OK) {
+            return cli_fail("account", &err);
+        }
+        if (PQntuples(res) > 0) {
+            return say(cli, event_id, pg_text(res, 0, 0), pg_text(res, 0, 1));
+        }
+        if (clock_mono_ms() >= end_ms) {
+            break;
+        }
+        clock_sleep_ms(LOOK_MS);
+    }
+    (void)fprintf(stderr,
+                  "sluice: command %s is not decided after %lld s (what is already as asked gets no decision); "
+                  "`sluice status` shows what waits\n",
+                  event_id, (long long)seconds);
+    return EXIT_TRY_AGAIN;
+}

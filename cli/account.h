@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the commands `sluice account ...` share. */
+#ifndef SLUICE_CLI_ACCOUNT_H
+#define SLUICE_CLI_ACCOUNT_H
+
+#include <libpq-fe.h>
+
+#include "command.h"
+
+/* A session whose database has the ledger's tables. RETRY, FATAL as pg_open; FATAL when tables are missing. */
+enum rc account_db(const struct cli *cli, const char *app, PGconn **out_conn, struct err *err) MUST_USE;
+
+/* 1 to 128 of A-Z a-z 0-9 . _ : ~ @ - ; a currency is 1 to 12 letters and digits. */
+bool account_is_id(const char *text);
+bool account_is_currency(const char *text);
+
+/* SQL: minor units for people, 1250 with 2 digits is 12.50. Both are SQL expressions. */
+#define MONEY(amount, exponent) \
+    "round((" amount ")::numeric / power(10::numeric, (" exponent ")::int), (" exponent ")::int)::text"
+/* SQL: a time for people. */
+#define SHOWN_TIME(column) "to_char(" column ", 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+
+/* The first field of the query as JSON text behind what out has; no row is *out_found false. */
+enum rc account_json(PGconn *conn, const char *sql, int n, const char *const *params, struct buf *out, bool *out_found,
+                     struct err *err) MUST_USE;
+
+/*
+ * Waits until the ledger has decided the command with this id of account_command_outbox, at most seconds. Says what
+ * came of it, on stdout. EXIT_DONE applied, EXIT_REJECTED refused, EXIT_TRY_AGAIN not decided in time.
+ * transfer_id NULL: an open or a set.
+ */
+int account_wait(const struct cli *cli, PGconn *conn, const char *event_id, const char *transfer_id, int64_t seconds);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rows of `sluice account`. */
+#include "tree_account.h"
+
+#include "base/mem.h"
+#include "commands.h"
+
+#define FLAGS(rows) .flags = (rows), .n_flags = ARRAY_SIZE(rows)
+#define CHILDREN(rows) .children = (rows), .n_children = ARRAY_SIZE(rows)
+#define WAIT_FLAG                                                                                        \
+    {                                                                                                    \
+        "wait", "SECONDS", "Wait so long for the decision; exit code 3 when refused, 75 when none came." \
+    }
+
+static const struct command_flag LS_FLAGS[] = {
+    {"kind", "KIND", "Only user, merchant, clearing, suspense, fee or system."},
+    {"currency", "CURRENCY", "Only this currency."},
+    {"after", "ID", "Only accounts behind this one, in the order of their bytes."},
+    {"limit", "N", "At most so many (default 100)."},
+};
+static const struct command_flag FLOWS_FLAGS[] = {
+    {"from", "WHEN", "Only what was booked at or after: RFC 3339, or 30m, 12h, 7d before now."},
+    {"to", "WHEN", "Only what was booked before."},
+    {"limit", "N", "At most so many, the newest (default 100)."},
+    {"csv", NULL, "As CSV, the oldest first, all of them unless --limit says less."},
+};
+static const struct command_flag OPEN_FLAGS[] = {
+    {"currency", "CURRENCY", "1 to 12 letters and digits; needed."},
+    {"exponent", "N", "Digits behind the point, 0 to 4 (default 2)."},
+    {"kind", "KIND", "user, merchant, clearing, suspense, fee or system (default user)."},
+    {"no-negative", NULL, "The balance without what is frozen stays at zero or above."},
+    {"credit-only", NULL, "It only takes."},
+    {"debit-only", NULL, "It only gives."},
+    {"max-balance", "N", "The balance and what is on its way stay at or below N minor units."},
+    WAIT_FLAG,
+};
+static const struct command_flag SET_FLAGS[] = {
+    {"status", "STATUS", "open, frozen or closed."}, {"no-negative", "BOOL", "true or false."},
+    {"credit-only", "BOOL", "true or false."},       {"debit-only", "BOOL", "true or false."},
+    {"max-balance", "N", "Minor units, or none."},   WAIT_FLAG,
+};
+
+const struct command ACCOUNT_CHILDREN[ACCOUNT_CHILDREN_N] = {
+    {.name = "ls", .help = "Accounts with their balances, by id.", FLAGS(LS_FLAGS), .run = cmd_account_ls},
+    {.name = "show",
+     .args = "ID",
+     .help = "An account: balance, frozen, on its way, available, limits, slots, open holds.",
+     .more =
+         "Amounts are shown with the currency's digits, in JSON as whole minor units. Exit code 4: no such account.",
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_account_show},
+    {.name = "flows",
+     .args = "ID",
+     .help = "What was booked on an account, the newest first.",
+     FLAGS(FLOWS_FLAGS),
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_account_flows},
+    {.name = "transfer",
+     .args = "ID",
+     .help = "A transfer: state, flows, decisions, and the commands that asked for it.",
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_account_transfer},
+    {.name = "open",
+     .args = "ID",
+     .help = "Ask for a new account.",
+     FLAGS(OPEN_FLAGS),
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_account_open},
+    {.name = "set",
+     .args = "ID",
+     .help = "Ask for other limits of an account, freeze it, close it.",
+     .more = "What is not named stays. Freezing stops new transfers and tries; open holds may still be confirmed and\n"
+             "cancelled. Closing needs an account without balance and holds.",
+     FLAGS(SET_FLAGS),
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_account_set},
+};
