@@ -136,7 +136,7 @@ struct ledger_transfer {
     int version_read; /* 0 = new: the store inserts it */
     enum ledger_code code;
     const char *debit;
-    const char *credit; /* NULL: cancelled before it was tried */
+    const char *credit;          /* NULL: cancelled before it was tried */
     int debit_slot, credit_slot; /* -1 = none: nothing was booked */
     int64_t amount;
     int64_t confirmed_amount; /* valid in CONFIRMED */
@@ -213,8 +213,8 @@ void ledger_put_decided(struct ledger *l, const char *event_id, int ordinal, boo
 /*
  * After the transfers were put: the accounts to be locked, ascending bytewise by id and slot. slot -1: any one slot
  * that the account may book in, as the store chooses (new transfers); 0 and above: this one (a hold that names it);
- * LEDGER_ALL_SLOTS: all there are (settings). An account has either -1, or particular ones (which serve those that would
- * have any), or all.
+ * LEDGER_ALL_SLOTS: all there are (settings). An account has either -1, or particular ones (which serve those that
+ * would have any), or all.
  */
 #define LEDGER_ANY_SLOT (-1)
 #define LEDGER_ALL_SLOTS (-2)
@@ -225,7 +225,8 @@ struct ledger_want_account {
 size_t ledger_wanted_accounts(struct ledger *l, const struct ledger_want_account **out_wants);
 /* One slot that was read and locked (exists), was found missing although slot 0 exists (exists, created; settings
  * copied from slot 0), or an account that does not exist (exists false). a is copied. Every want must be answered; all
- * slots with each of them, slot 0 included. A slot above 0 of an account that is limited must not be put (RC_RETRY). */
+ * slots with each of them, slot 0 included. For any or a
+ * particular slot, one above 0 of an account that is limited must not be put (RC_RETRY). */
 void ledger_put_account(struct ledger *l, const struct ledger_account *a);
 
 /* Decides one command. Commands in the order of the log, each once. */
