@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "http/listen.h"
+#include "http/secret.h"
 
 struct http_server {
     struct MHD_Daemon *daemon;
@@ -19,18 +20,6 @@ struct http_server {
     size_t n_routes;
     void *opaque;
 };
-
-/* Takes the same time wherever the first difference is. */
-static bool same_secret(const char *want, const char *got)
-{
-    size_t want_n = strlen(want);
-    size_t got_n = strlen(got);
-    unsigned char difference = want_n == got_n ? 0 : 1;
-    for (size_t i = 0; i < want_n; i++) {
-        difference |= (unsigned char)(want[i] ^ (got_n == 0 ? 0 : got[i % got_n]));
-    }
-    return difference == 0;
-}
 
 /* Hands body over to the response. */
 static enum MHD_Result send_answer(struct MHD_Connection *conn, unsigned status, const char *content_type,
@@ -74,7 +63,7 @@ static bool is_authorized(const struct http_server *server, struct MHD_Connectio
         return true;
     }
     const char *given = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
-    return given != NULL && same_secret(server->authorization, given);
+    return given != NULL && secret_same(server->authorization, given);
 }
 
 static const struct http_route *route_find(const struct http_server *server, const char *path)

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a service: listening, draining, stopping. */
+#include "http/service.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "http/service_internal.h"
+
+#define SPARE_CONNECTIONS 64 /* that are told 503 rather than kept waiting */
+#define ANSWER_HEADER_BYTES 4096
+
+static enum rc open_socket(struct service *s, struct err *err)
+{
+    struct listen_address address;
+    bool loopback = false;
+    TRY(listen_parse(s->opt.address, &address, err));
+    TRY(listen_open(&address, 1, &s->listen_fd, s->address, &loopback, err));
+    if (loopback || s->opt.callers != NULL) {
+        return RC_OK;
+    }
+    (void)err_set(err, RC_FATAL, __FILE__, __LINE__,
+                  "%s is reachable from other machines: set %s, or listen on 127.0.0.1", s->address,
+                  s->opt.tokens_option);
+    return err_code(err, ERR_CONFIG);
+}
+
+/* Escapes stay in: targets are cut before they are decoded. */
+static size_t keep_escapes(void *opaque, struct MHD_Connection *conn, char *text)
+{
+    (void)opaque;
+    (void)conn;
+    return strlen(text);
+}
+
+static enum rc start_daemon(struct service *s, struct err *err)
+{
+    const struct service_limits *limits = &s->opt.limits;
+    unsigned idle_s = (unsigned)((limits->idle_ms + 999) / 1000);
+    s->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL, request_go_on, s,
+        MHD_OPTION_LISTEN_SOCKET, (MHD_socket)s->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+        limits->connections + SPARE_CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT, limits->connections_per_address,
+        MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        2 * limits->header_bytes + ANSWER_HEADER_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK,
+        request_begin, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, request_end, s,
+        MHD_OPTION_NOTIFY_CONNECTION, conn_notify, s, MHD_OPTION_END);
+    if (s->daemon == NULL) {
+        FAIL(err, RC_FATAL, "cannot start an HTTP server on %s", s->address);
+    }
+    s->listen_fd = -1; /* the daemon's now */
+    return RC_OK;
+}
+
+enum rc service_start(const struct service_options *opt, struct service **out_service, struct err *err)
+{
+    pthread_condattr_t attr;
+    struct service *s = xcalloc(1, sizeof *s);
+    s->opt = *opt;
+    s->listen_fd = -1;
+    (void)pthread_mutex_init(&s->lock, NULL);
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&s->changed, &attr);
+    (void)pthread_condattr_destroy(&attr);
+    enum rc rc = open_socket(s, err);
+    if (rc == RC_OK) {
+        rc = guard_start(s, err);
+    }
+    if (rc == RC_OK) {
+        rc = start_daemon(s, err);
+    }
+    if (rc != RC_OK) {
+        (void)service_stop(s, 0);
+        return rc;
+    }
+    *out_service = s;
+    return RC_OK;
+}
+
+const char *service_address(const struct service *s)
+{
+    return s->address;
+}
+
+unsigned service_parked(struct service *s)
+{
+    return atomic_load(&s->places);
+}
+
+unsigned service_connections(struct service *s)
+{
+    return atomic_load(&s->connections);
+}
+
+void service_drain(struct service *s)
+{
+    if (s->drained || s->daemon == NULL) {
+        return;
+    }
+    s->drained = true;
+    atomic_store(&s->stopping, true);
+    s->listen_fd = MHD_quiesce_daemon(s->daemon); /* ours again */
+    if (s->listen_fd >= 0) {
+        (void)shutdown(s->listen_fd, SHUT_RDWR);
+    }
+}
+
+/* Whoever was parked and forgotten. */
+static void answer_parked(struct service *s)
+{
+    for (;;) {
+        (void)pthread_mutex_lock(&s->lock);
+        struct http_call *call = s->parked;
+        (void)pthread_mutex_unlock(&s->lock);
+        if (call == NULL) {
+            return;
+        }
+        struct problem problem = {.retry_after_s = 1};
+        problem_set(&problem, MHD_HTTP_SERVICE_UNAVAILABLE, "stopping", NULL, "this instance is being stopped");
+        call_problem(call, &problem);
+        call_finish(call);
+    }
+}
+
+struct service *service_stop(struct service *s, int64_t grace_ms)
+{
+    if (s == NULL) {
+        return NULL;
+    }
+    service_drain(s);
+    answer_parked(s);
+    int64_t until_ms = clock_mono_ms() + grace_ms;
+    while (atomic_load(&s->open_calls) > 0 && clock_mono_ms() < until_ms) {
+        clock_sleep_ms(5);
+    }
+    answer_parked(s);
+    guard_stop(s);
+    if (s->daemon != NULL) {
+        MHD_stop_daemon(s->daemon);
+    }
+    if (s->listen_fd >= 0) {
+        (void)close(s->listen_fd);
+    }
+    (void)pthread_mutex_destroy(&s->lock);
+    (void)pthread_cond_destroy(&s->changed);
+    free(s);
+    return NULL;
+}
