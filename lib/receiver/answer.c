@@ -16,7 +16,7 @@ static void note_answer(struct request *q, unsigned status)
     q->status = status;
     (void)pthread_mutex_lock(&q->r->lock);
     if (q->counted) {
-        ledger_answered(&q->r->ledger, &q->mark, status);
+        tally_answered(&q->r->tally, &q->mark, status);
     }
     (void)pthread_mutex_unlock(&q->r->lock);
 }

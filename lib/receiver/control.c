@@ -50,7 +50,7 @@ static void obey(struct receiver *r, const struct orders *o)
     }
     if (o->clear != NULL) {
         (void)pthread_mutex_lock(&r->lock);
-        ledger_clear(&r->ledger);
+        tally_clear(&r->tally);
         (void)pthread_mutex_unlock(&r->lock);
     }
 }

@@ -20,7 +20,7 @@
 void receiver_stats(struct receiver *r, bool with_ids, struct buf *out)
 {
     (void)pthread_mutex_lock(&r->lock);
-    ledger_json(&r->ledger, with_ids, out);
+    tally_json(&r->tally, with_ids, out);
     (void)pthread_mutex_unlock(&r->lock);
 }
 
@@ -44,7 +44,7 @@ static enum MHD_Result stats(struct request *q)
 static void count_verdict(struct request *q)
 {
     (void)pthread_mutex_lock(&q->r->lock);
-    q->r->ledger.verdicts[q->reason] += q->r->opt.n_platforms > 0 ? 1 : 0;
+    q->r->tally.verdicts[q->reason] += q->r->opt.n_platforms > 0 ? 1 : 0;
     (void)pthread_mutex_unlock(&q->r->lock);
 }
 
@@ -143,8 +143,8 @@ static void on_completed(void *opaque, struct MHD_Connection *conn, void **reque
     bool complete = how == MHD_REQUEST_TERMINATED_COMPLETED_OK;
     if (q->counted) {
         (void)pthread_mutex_lock(&q->r->lock);
-        q->r->ledger.abandoned += complete ? 0 : 1;
-        ledger_end(&q->r->ledger, &q->mark);
+        q->r->tally.abandoned += complete ? 0 : 1;
+        tally_end(&q->r->tally, &q->mark);
         (void)pthread_mutex_unlock(&q->r->lock);
     }
     bool is_callback = q->counted || q->reason != WEBHOOK_OK;
@@ -167,7 +167,7 @@ enum rc receiver_start(const struct receiver_options *opt, struct receiver **out
     struct receiver *r = xcalloc(1, sizeof *r);
     r->opt = *opt;
     r->hang = true;
-    ledger_init(&r->ledger, opt->ids_max == 0 ? RECEIVER_IDS_MAX : opt->ids_max);
+    tally_init(&r->tally, opt->ids_max == 0 ? RECEIVER_IDS_MAX : opt->ids_max);
     enum rc rc = waiter_start(r, err);
     if (rc == RC_OK) {
         rc = listen_open(&address, 1, &fd, r->address, &loopback, err);
@@ -202,7 +202,7 @@ struct receiver *receiver_stop(struct receiver *r)
     }
     (void)pthread_mutex_destroy(&r->lock);
     (void)pthread_cond_destroy(&r->changed);
-    ledger_done(&r->ledger);
+    tally_done(&r->tally);
     free(r);
     return NULL;
 }

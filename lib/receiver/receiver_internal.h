@@ -8,9 +8,9 @@
 
 #include "http/listen.h"
 #include "receiver/behave.h"
-#include "receiver/ledger.h"
 #include "receiver/mended.h"
 #include "receiver/receiver.h"
+#include "receiver/tally.h"
 
 #define RATES_MAX 16
 
@@ -30,7 +30,7 @@ struct request {
     bool answered; /* status is what it was answered */
     unsigned status;
     struct behave behave;
-    struct ledger_mark mark;
+    struct tally_mark mark;
     enum webhook_reason reason;
     const char *platform; /* whose key fitted, NULL = not verified */
     char *id;
@@ -52,7 +52,7 @@ struct receiver {
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct ledger ledger;
+    struct tally tally;
     struct request *waiting;
     bool hang, stopping;
     pthread_t timer;
@@ -74,7 +74,7 @@ enum MHD_Result request_control(struct request *q);
 
 /* The verdict on a complete request, and whose keys said so. */
 enum webhook_reason request_verify(struct request *q);
-/* Enters it in the ledger. */
+/* Enters it in the tally. */
 void request_count(struct request *q);
 
 enum rc waiter_start(struct receiver *r, struct err *err) MUST_USE;

@@ -93,8 +93,8 @@ void request_count(struct request *q)
         seq = -1;
     }
     (void)pthread_mutex_lock(&q->r->lock);
-    q->r->ledger.unverified += q->platform == NULL ? 1 : 0;
-    q->mark = ledger_begin(&q->r->ledger, q->id, key, seq, clock_utc_ms());
+    q->r->tally.unverified += q->platform == NULL ? 1 : 0;
+    q->mark = tally_begin(&q->r->tally, q->id, key, seq, clock_utc_ms());
     q->counted = true;
     (void)pthread_mutex_unlock(&q->r->lock);
 }

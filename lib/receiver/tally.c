@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Counts requests by id and key. */
-#include "receiver/ledger.h"
+#include "receiver/tally.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -8,14 +8,14 @@
 
 #include "base/mem.h"
 
-void ledger_init(struct ledger *l, size_t ids_max)
+void tally_init(struct tally *l, size_t ids_max)
 {
-    *l = (struct ledger){0};
+    *l = (struct tally){0};
     names_init(&l->id_names, ids_max);
     names_init(&l->key_names, ids_max);
 }
 
-void ledger_done(struct ledger *l)
+void tally_done(struct tally *l)
 {
     for (size_t i = 0; i < l->id_names.n; i++) {
         free(l->ids[i].times_ms);
@@ -26,16 +26,16 @@ void ledger_done(struct ledger *l)
     free(l->keys);
 }
 
-void ledger_clear(struct ledger *l)
+void tally_clear(struct tally *l)
 {
     size_t max = l->id_names.max;
     uint64_t generation = l->generation + 1;
-    ledger_done(l);
-    ledger_init(l, max);
+    tally_done(l);
+    tally_init(l, max);
     l->generation = generation;
 }
 
-static struct ledger_id *id_of(struct ledger *l, const char *name, size_t *out_number)
+static struct tally_id *id_of(struct tally *l, const char *name, size_t *out_number)
 {
     size_t before = l->id_names.n;
     *out_number = name == NULL ? NAMES_NONE : names_add(&l->id_names, name);
@@ -47,12 +47,12 @@ static struct ledger_id *id_of(struct ledger *l, const char *name, size_t *out_n
         l->ids = xrealloc(l->ids, l->ids_cap * sizeof *l->ids);
     }
     if (l->id_names.n > before) {
-        l->ids[*out_number] = (struct ledger_id){.key = NAMES_NONE};
+        l->ids[*out_number] = (struct tally_id){.key = NAMES_NONE};
     }
     return &l->ids[*out_number];
 }
 
-static struct ledger_key *key_of(struct ledger *l, const char *name, size_t *out_number)
+static struct tally_key *key_of(struct tally *l, const char *name, size_t *out_number)
 {
     size_t before = l->key_names.n;
     *out_number = name == NULL ? NAMES_NONE : names_add(&l->key_names, name);
@@ -64,25 +64,25 @@ static struct ledger_key *key_of(struct ledger *l, const char *name, size_t *out
         l->keys = xrealloc(l->keys, l->keys_cap * sizeof *l->keys);
     }
     if (l->key_names.n > before) {
-        l->keys[*out_number] = (struct ledger_key){.highest_seq = -1};
+        l->keys[*out_number] = (struct tally_key){.highest_seq = -1};
     }
     return &l->keys[*out_number];
 }
 
-static void note_time(struct ledger_id *id, int64_t now_ms)
+static void note_time(struct tally_id *id, int64_t now_ms)
 {
-    if (id->attempts <= LEDGER_TIMES_MAX) {
+    if (id->attempts <= TALLY_TIMES_MAX) {
         size_t n = id->attempts;
         id->times_ms = xrealloc(id->times_ms, n * sizeof *id->times_ms);
         id->times_ms[n - 1] = now_ms;
     }
 }
 
-struct ledger_mark ledger_begin(struct ledger *l, const char *id, const char *key, int64_t seq, int64_t now_ms)
+struct tally_mark tally_begin(struct tally *l, const char *id, const char *key, int64_t seq, int64_t now_ms)
 {
-    struct ledger_mark mark = {.attempt = 1, .generation = l->generation};
-    struct ledger_id *entry = id_of(l, id, &mark.id);
-    struct ledger_key *lane = key_of(l, key, &mark.key);
+    struct tally_mark mark = {.attempt = 1, .generation = l->generation};
+    struct tally_id *entry = id_of(l, id, &mark.id);
+    struct tally_key *lane = key_of(l, key, &mark.key);
     l->requests++;
     l->in_flight++;
     if (lane != NULL) {
@@ -105,18 +105,18 @@ struct ledger_mark ledger_begin(struct ledger *l, const char *id, const char *ke
     return mark;
 }
 
-void ledger_answered(struct ledger *l, const struct ledger_mark *mark, unsigned status)
+void tally_answered(struct tally *l, const struct tally_mark *mark, unsigned status)
 {
     if (mark->generation != l->generation) {
         return;
     }
-    l->statuses[status < LEDGER_STATUS_MAX ? status : 0]++;
+    l->statuses[status < TALLY_STATUS_MAX ? status : 0]++;
     if (mark->id != NAMES_NONE && status >= 200 && status < 300) {
         l->delivered += l->ids[mark->id].ok++ == 0 ? 1 : 0;
     }
 }
 
-void ledger_end(struct ledger *l, const struct ledger_mark *mark)
+void tally_end(struct tally *l, const struct tally_mark *mark)
 {
     if (mark->generation != l->generation) {
         return;
@@ -127,18 +127,18 @@ void ledger_end(struct ledger *l, const struct ledger_mark *mark)
     }
 }
 
-static void ids_json(const struct ledger *l, struct buf *out)
+static void ids_json(const struct tally *l, struct buf *out)
 {
     (void)buf_puts(out, ", \"by_id\": {");
     for (size_t i = 0; i < l->id_names.n; i++) {
-        const struct ledger_id *id = &l->ids[i];
+        const struct tally_id *id = &l->ids[i];
         (void)buf_puts(out, i == 0 ? "\n  " : ",\n  ");
         (void)buf_json_string(out, l->id_names.names[i], strlen(l->id_names.names[i]));
         (void)buf_printf(out, ": {\"attempts\": %" PRIu32 ", \"ok\": %" PRIu32 ", \"key\": ", id->attempts, id->ok);
         const char *key = id->key == NAMES_NONE ? NULL : l->key_names.names[id->key];
         (void)(key == NULL ? buf_puts(out, "null") : buf_json_string(out, key, strlen(key)));
         (void)buf_puts(out, ", \"times_ms\": [");
-        for (uint32_t k = 0; k < id->attempts && k < LEDGER_TIMES_MAX; k++) {
+        for (uint32_t k = 0; k < id->attempts && k < TALLY_TIMES_MAX; k++) {
             (void)buf_printf(out, "%s%" PRId64, k == 0 ? "" : ", ", id->times_ms[k]);
         }
         (void)buf_puts(out, "]}");
@@ -146,7 +146,7 @@ static void ids_json(const struct ledger *l, struct buf *out)
     (void)buf_puts(out, "\n}");
 }
 
-void ledger_json(const struct ledger *l, bool with_ids, struct buf *out)
+void tally_json(const struct tally *l, bool with_ids, struct buf *out)
 {
     (void)buf_printf(out,
                      "{\"requests\": %" PRIu64 ", \"ids\": %zu, \"ids_delivered\": %" PRIu64
@@ -165,7 +165,7 @@ void ledger_json(const struct ledger *l, bool with_ids, struct buf *out)
     }
     (void)buf_puts(out, "}, \"statuses\": {");
     sep = "";
-    for (size_t i = 0; i < LEDGER_STATUS_MAX; i++) {
+    for (size_t i = 0; i < TALLY_STATUS_MAX; i++) {
         if (l->statuses[i] > 0) {
             (void)buf_printf(out, "%s\"%zu\": %" PRIu64, sep, i, l->statuses[i]);
             sep = ", ";

@@ -8,8 +8,8 @@
  *
  * Thread: the caller locks.
  */
-#ifndef SLUICE_RECEIVER_LEDGER_H
-#define SLUICE_RECEIVER_LEDGER_H
+#ifndef SLUICE_RECEIVER_TALLY_H
+#define SLUICE_RECEIVER_TALLY_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,53 +18,53 @@
 #include "crypto/webhook.h"
 #include "receiver/names.h"
 
-#define LEDGER_STATUS_MAX 600
-#define LEDGER_TIMES_MAX 16 /* attempts of an id whose time is kept */
+#define TALLY_STATUS_MAX 600
+#define TALLY_TIMES_MAX 16 /* attempts of an id whose time is kept */
 
-struct ledger_id {
+struct tally_id {
     uint32_t attempts, ok; /* ok = answered 2xx */
     size_t key;            /* NAMES_NONE = none */
     int64_t *times_ms;     /* of the first attempts, UTC */
 };
 
-struct ledger_key {
+struct tally_key {
     int64_t highest_seq;
     uint32_t in_flight;
 };
 
-struct ledger {
+struct tally {
     struct names id_names, key_names;
-    struct ledger_id *ids;
-    struct ledger_key *keys;
+    struct tally_id *ids;
+    struct tally_key *keys;
     size_t ids_cap, keys_cap;
     uint64_t requests, duplicates, overflow, disorder, overlaps, in_flight, abandoned;
     uint64_t delivered; /* ids answered 2xx at least once */
-    uint64_t statuses[LEDGER_STATUS_MAX];
+    uint64_t statuses[TALLY_STATUS_MAX];
     uint64_t verdicts[WEBHOOK_REASONS_N];
     uint64_t unverified; /* no key to verify with */
     uint64_t generation;
 };
 
-void ledger_init(struct ledger *l, size_t ids_max);
-void ledger_done(struct ledger *l);
-void ledger_clear(struct ledger *l);
+void tally_init(struct tally *l, size_t ids_max);
+void tally_done(struct tally *l);
+void tally_clear(struct tally *l);
 
-/* What ledger_begin found out; give it back to ledger_answered and ledger_end. */
-struct ledger_mark {
+/* What tally_begin found out; give it back to tally_answered and tally_end. */
+struct tally_mark {
     size_t id, key; /* NAMES_NONE = not known */
     uint32_t attempt;
     bool duplicate;
-    uint64_t generation; /* of the ledger; after a clear the mark means nothing */
+    uint64_t generation; /* of the tally; after a clear the mark means nothing */
 };
 
 /* A genuine request has come. id and key may be NULL, seq is < 0 when there is none. */
-struct ledger_mark ledger_begin(struct ledger *l, const char *id, const char *key, int64_t seq, int64_t now_ms);
+struct tally_mark tally_begin(struct tally *l, const char *id, const char *key, int64_t seq, int64_t now_ms);
 /* It is being answered with this status (0: it will get none). */
-void ledger_answered(struct ledger *l, const struct ledger_mark *mark, unsigned status);
+void tally_answered(struct tally *l, const struct tally_mark *mark, unsigned status);
 /* It is over. */
-void ledger_end(struct ledger *l, const struct ledger_mark *mark);
+void tally_end(struct tally *l, const struct tally_mark *mark);
 
 /* One JSON object; with_ids adds "by_id". */
-void ledger_json(const struct ledger *l, bool with_ids, struct buf *out);
+void tally_json(const struct tally *l, bool with_ids, struct buf *out);
 
 #endif
