@@ -104,7 +104,7 @@ static enum rc check_keys(struct parser *p, const struct source *src, const json
 {
     static const char *const encoded[] = {"name",    "table", "queue",        "id",     "key",     "type",
                                           "time",    "topic", "topic_column", "schema", "payload", "fields",
-                                          "headers", "dlq",   "outcomes",     "raw"};
+                                          "headers", "dlq",   "outcomes",     "raw",    "times"};
     static const char *const raw[] = {
         "name", "table",        "queue", "id", "key", "time", "topic", "payload", "headers_column", "partition_column",
         "raw",  "topic_column", "dlq"};
@@ -223,19 +223,46 @@ static enum rc parse_headers(struct parser *p, struct source *src, const json_t 
     return RC_OK;
 }
 
+/* Columns beside "time" that are times too, for fields of the schema that count microseconds. */
+static bool is_time(const struct source *src, const json_t *times, const char *column)
+{
+    for (size_t i = 0; i < json_array_size(times); i++) {
+        if (strcmp(json_string_value(json_array_get(times, i)), column) == 0) {
+            return true;
+        }
+    }
+    return strcmp(column, src->columns[src->time].name) == 0;
+}
+
+static enum rc check_times(struct parser *p, const json_t *times)
+{
+    bool good = times == NULL || (json_is_array(times) && json_array_size(times) <= SOURCE_COLUMNS_MAX);
+
+    for (size_t i = 0; good && i < json_array_size(times); i++) {
+        const json_t *name = json_array_get(times, i);
+        good = json_is_string(name) && is_name(json_string_value(name), "");
+    }
+    if (!good) {
+        BAD(p, "key \"times\" expected a list of at most %d names of columns", SOURCE_COLUMNS_MAX);
+    }
+    return RC_OK;
+}
+
 static enum rc parse_fields(struct parser *p, struct source *src, const json_t *obj)
 {
     json_t *fields = json_object_get(obj, "fields");
+    const json_t *times = json_object_get(obj, "times");
     const char *name = NULL;
     json_t *column = NULL;
 
+    TRY(check_times(p, times));
     if (!json_is_object(fields) || json_object_size(fields) < 1 || json_object_size(fields) > SOURCE_COLUMNS_MAX) {
         BAD(p, "key \"fields\" expected an object of 1 to %d schema fields and columns", SOURCE_COLUMNS_MAX);
     }
     json_object_foreach(fields, name, column)
     {
         struct source_field *f = &src->fields[src->n_fields];
-        bool micros = json_is_string(column) && strcmp(json_string_value(column), src->columns[src->time].name) == 0;
+        bool micros = json_is_string(column) && is_time(src, times, json_string_value(column));
         if (!is_name(name, "")) {
             BAD(p, "field \"%s\" expected the name of a field of schema %s", name, src->schema);
         }

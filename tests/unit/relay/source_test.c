@@ -65,6 +65,10 @@ Test(sources, the_built_in_file_describes_the_outboxes)
     cr_expect_null(pay->topic);
     cr_expect_eq(pay->topic_column, column(pay, "topic"));
     cr_expect_null(pay->outcomes);
+    const struct source *flow = &s->list[4];
+    cr_expect_str_eq(flow->table, "account_flows");
+    cr_expect(flow->columns[column(flow, "effective_at")].micros);
+    cr_expect(flow->columns[flow->time].micros);
     const struct source *dead = &s->list[2];
     cr_expect_str_eq(dead->table, "dead_letter_outbox");
     cr_expect(dead->raw);
@@ -104,6 +108,9 @@ static const struct {
     {"\"sources\"", "\"Sources\"", "unknown key \"Sources\""},
     {"\"sources\": [", "\"sources\": [], \"x\": [", "unknown key \"x\""},
     {"[\n {\"name\"", "[\n 7, {\"name\"", "source 1: expected an object"},
+    {"\"queue\": \"append\"", "\"queue\": \"append\", \"times\": \"at\"", "key \"times\" expected a list"},
+    {"\"queue\": \"append\"", "\"queue\": \"append\", \"times\": [7]", "key \"times\" expected a list"},
+    {"\"queue\": \"append\"", "\"queue\": \"append\", \"times\": [\"a b\"]", "key \"times\" expected a list"},
     /* not JSON, with the line */
     {"\"queue\": \"append\",", "\"queue\": \"append\"", "my.json: line 3"},
     {"]}\n", "]", "my.json: line 7"},
