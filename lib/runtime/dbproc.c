@@ -123,7 +123,7 @@ static enum rc turn(struct dbproc *d, struct err *err)
     TRY(dbproc_consumer_gather(d, SLICE_MS, err));
     TRY(d->batch.n > 0 ? process(d, err) : dbproc_txn_idle(d, err));
     dbproc_consumer_copy(d, false);
-    return RC_OK;
+    return dbproc_txn_tick(d, err);
 }
 
 /* The session is gone, or its batch has been repeated for long: start again from the rows, whatever was committed. */

@@ -70,8 +70,20 @@ struct dbproc_processor {
      */
     enum rc (*apply)(void *self, PGconn *conn, const struct dbproc_event *events, size_t n, struct dbproc_verdicts *v,
                      struct err *err);
-    /* What the last apply did is committed: the place to count it. May be NULL. */
+    /* What the last apply did (or `dead`, where there is one) is committed: the place to count it. May be NULL. */
     void (*committed)(void *self);
+    /*
+     * A record stands alone, apply has rejected it and it becomes a dead letter: what else has to be written about it,
+     * within the transaction that moves the position over it, in which apply's effects are rolled back. Where apply
+     * names the record itself (dbproc_reject) this is not called. May be NULL.
+     */
+    enum rc (*dead)(void *self, PGconn *conn, const struct dbproc_event *event, struct err *err);
+    /*
+     * About once a second between batches, outside of any transaction and whether there are records or not: for work
+     * that time asks for. It may open transactions and must end them. RETRY and REJECT are logged and tried again with
+     * the next tick (a lost session is repaired first), the others end the process. May be NULL.
+     */
+    enum rc (*tick)(void *self, PGconn *conn, struct err *err);
 };
 
 struct dbproc_topic {
@@ -84,7 +96,9 @@ struct dbproc_topic {
  *
  *     static const struct option OPTIONS[] = {DBPROC_OPTIONS("sink")};
  */
-#define DBPROC_OPTIONS(role)                                                                                       \
+#define DBPROC_OPTIONS(role) DBPROC_OPTIONS_ROWS(role, "500")
+/* With another number of records for a batch. */
+#define DBPROC_OPTIONS_ROWS(role, rows)                                                                            \
     {.name = role ".batch.bytes.max",                                                                              \
      .type = OPTION_INT,                                                                                           \
      .value = "8388608",                                                                                           \
@@ -93,7 +107,7 @@ struct dbproc_topic {
      .help = "Bytes of keys, values and headers that end a batch."},                                               \
         {.name = role ".batch.rows.max",                                                                           \
          .type = OPTION_INT,                                                                                       \
-         .value = "500",                                                                                           \
+         .value = rows,                                                                                            \
          .min = 1,                                                                                                 \
          .max = 10000,                                                                                             \
          .help = "Records that end a batch; a batch is one transaction."},                                         \

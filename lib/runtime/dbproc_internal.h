@@ -75,6 +75,7 @@ struct dbproc {
     struct dbproc_batch batch;
     int64_t copied_ms;   /* last copy of positions to the group */
     int64_t advanced_ms; /* last time idle partitions were moved */
+    int64_t ticked_ms;   /* last time the processor's own work was called */
 };
 
 /* The option role.name. */
@@ -122,6 +123,8 @@ void dbproc_parts_ready(struct dbproc *d);
  * Partitions that were lost on the way are wanted again and their records dropped.
  */
 enum rc dbproc_txn_batch(struct dbproc *d, struct err *err) MUST_USE;
+/* The processor's own work, when it is due. */
+enum rc dbproc_txn_tick(struct dbproc *d, struct err *err) MUST_USE;
 /* Moves positions over what is no record, where nothing else moved them. */
 enum rc dbproc_txn_idle(struct dbproc *d, struct err *err) MUST_USE;
 

@@ -16,6 +16,7 @@
 #define FENCED_BASE_MS 200
 #define FENCED_MAX_MS 5000
 #define ADVANCE_INTERVAL_MS 1000
+#define TICK_INTERVAL_MS 1000
 
 /* The position rows a transaction moves, and whose they are. */
 struct steps {
@@ -120,6 +121,13 @@ static enum rc effects(struct dbproc *d, size_t from, size_t to, const struct db
             TRY(bury(d, from + i, &b->verdicts[i], err));
         }
     }
+    if (alone != NULL && d->proc->dead != NULL) {
+        enum rc rc = d->proc->dead(d->proc->self, d->conn, &b->events[from], err);
+        if (rc == RC_REJECT) {
+            rc = err->rc = RC_FATAL; /* the record has been rejected already: there is nothing else to reject */
+        }
+        return rc;
+    }
     return RC_OK;
 }
 
@@ -166,7 +174,7 @@ static enum rc one_try(struct dbproc *d, size_t from, size_t to, const struct db
         return rc;
     }
     moved(d, &s);
-    if (alone == NULL && d->proc->committed != NULL) {
+    if ((alone == NULL || d->proc->dead != NULL) && d->proc->committed != NULL) {
         d->proc->committed(d->proc->self);
     }
     metric_observe(d->m.batch_rows, (double)(to - from));
@@ -237,4 +245,30 @@ enum rc dbproc_txn_idle(struct dbproc *d, struct err *err)
     TRY(dbproc_position_commit(d->conn, err));
     moved(d, &s);
     return RC_OK;
+}
+
+enum rc dbproc_txn_tick(struct dbproc *d, struct err *err)
+{
+    struct err why = {0};
+    int64_t now = clock_mono_ms();
+
+    if (d->proc->tick == NULL || now - d->ticked_ms < TICK_INTERVAL_MS) {
+        return RC_OK;
+    }
+    d->ticked_ms = now;
+    role_tick(d->watch);
+    enum rc rc = d->proc->tick(d->proc->self, d->conn, &why);
+    bool lost = PQstatus(d->conn) != CONNECTION_OK;
+    if (rc == RC_OK && !lost && PQtransactionStatus(d->conn) != PQTRANS_IDLE) {
+        FAIL(err, RC_FATAL, "the processor left a transaction open");
+    }
+    dbproc_position_rollback(d->conn);
+    if (rc == RC_OK || (!lost && (rc == RC_RETRY || rc == RC_REJECT))) {
+        if (rc != RC_OK) {
+            log_warn(d->proc->role, "timed work failed, again in a second", KV_ERR(&why));
+        }
+        return RC_OK;
+    }
+    *err = why;
+    return rc;
 }

@@ -60,6 +60,33 @@ static void committed(void *self)
 
 static const struct dbproc_processor proc = {.role = "test", .apply = apply, .committed = committed};
 
+static int deaths, ticks;
+
+static enum rc dead(void *self, PGconn *conn, const struct dbproc_event *event, struct err *e)
+{
+    char place[64];
+    const char *params[] = {place};
+
+    (void)self;
+    deaths++;
+    snprintf(place, sizeof(place), "dead-%d-%lld", (int)event->partition, (long long)event->offset);
+    TRY(pg_query(conn, "INSERT INTO effect (place, value) VALUES ($1, 'dead')", 1, params, NULL, e));
+    if (answer != RC_OK) {
+        FAIL(e, answer, "as the test wants it");
+    }
+    return RC_OK;
+}
+
+static enum rc tick(void *self, PGconn *conn, struct err *e)
+{
+    ticks++;
+    if (answer != RC_OK) {
+        TRY(pg_exec(conn, "BEGIN; INSERT INTO effect VALUES ('tick', 'tick')", NULL, e));
+        FAIL(e, answer, "as the test wants it");
+    }
+    return pg_exec(conn, self, NULL, e); /* what the test says */
+}
+
 static void setup(void)
 {
     stack_open(&st);
@@ -337,4 +364,88 @@ Test(dbproc_txn, a_record_too_large_for_any_topic_is_cut_with_its_digest)
                                               "WHERE h ->> 0 = '__dlq.truncated.sha256'");
     char *want CLEANUP(freep) = stack_text(db, "SELECT encode(sha256(convert_to(repeat('x', %zu), 'UTF8')), 'hex')", n);
     cr_expect_str_eq(sha, want);
+}
+
+Test(dbproc_txn, of_a_record_that_dies_alone_the_processor_is_told_in_its_transaction)
+{
+    const struct dbproc_processor with = {.role = "test", .apply = apply, .committed = committed, .dead = dead};
+
+    d.proc = &with;
+    deaths = 0;
+    add(0, 0, "a");
+    add(0, 1, "bad");
+    add(0, 2, "1/0");
+    add(0, 3, "c");
+    cr_assert_eq(run(), RC_OK, "%s", err.text);
+    cr_expect_eq(deaths, 1, "the one that the processor named itself is its own business");
+    cr_expect_eq(stack_int(db, "SELECT count(*) FROM effect WHERE place = 'dead-0-2'"), 1);
+    cr_expect_eq(stack_int(db, "SELECT count(*) FROM dead_letter_outbox"), 2);
+    cr_expect_eq(commits, 3, "a and bad; 1/0; c");
+    expect_positions(4, 0, 0);
+}
+
+Test(dbproc_txn, a_death_that_cannot_be_told_leaves_nothing_behind)
+{
+    const struct dbproc_processor with = {.role = "test", .apply = apply, .committed = committed, .dead = dead};
+
+    d.proc = &with;
+    for (size_t i = 0; i < ARRAY_SIZE(TROUBLE) + 1; i++) {
+        enum rc why = i < ARRAY_SIZE(TROUBLE) ? TROUBLE[i] : RC_REJECT;
+        d.batch.n = d.batch.done = 0;
+        add(0, 0, "1/0");
+        answer = why;
+        cr_expect_eq(run(), why == RC_FENCED ? RC_OK : why == RC_REJECT ? RC_FATAL : why, "%s", rc_name(why));
+        cr_expect_eq(effects(), 0);
+        cr_expect_eq(stack_int(db, "SELECT count(*) FROM dead_letter_outbox"), 0);
+        expect_positions(0, 0, 0);
+        d.parts[0].state = PART_OWNED;
+    }
+    cr_expect_eq(commits, 0);
+}
+
+/* One tick that is due. */
+static enum rc tick_once(char *sql)
+{
+    const struct dbproc_processor with = {.role = "test", .self = sql, .apply = apply, .tick = tick};
+
+    d.proc = &with;
+    d.ticked_ms = -100000;
+    enum rc rc = dbproc_txn_tick(&d, &err);
+    d.proc = &proc;
+    return rc;
+}
+
+Test(dbproc_txn, timed_work_is_called_about_once_a_second_and_its_trouble_holds_up_nothing)
+{
+    char insert[] = "INSERT INTO effect VALUES ('tick', 'tick')";
+    char open[] = "BEGIN";
+
+    ticks = 0;
+    cr_expect_eq(tick_once(insert), RC_OK, "%s", err.text);
+    cr_expect_eq(ticks, 1);
+    cr_expect_eq(stack_int(db, "DELETE FROM effect RETURNING 1"), 1, "it was committed");
+    const struct dbproc_processor with = {.role = "test", .self = insert, .apply = apply, .tick = tick};
+    d.proc = &with;
+    cr_expect_eq(dbproc_txn_tick(&d, &err), RC_OK);
+    cr_expect_eq(ticks, 1, "a second has not passed");
+    answer = RC_RETRY;
+    cr_expect_eq(tick_once(insert), RC_OK);
+    answer = RC_REJECT;
+    cr_expect_eq(tick_once(insert), RC_OK);
+    cr_expect_eq(effects(), 0, "rolled back");
+    cr_expect_eq(PQtransactionStatus(db), PQTRANS_IDLE);
+    answer = RC_FATAL;
+    cr_expect_eq(tick_once(insert), RC_FATAL);
+    answer = RC_OK;
+    cr_expect_eq(tick_once(open), RC_FATAL, "a transaction that is left open would be the next batch's");
+    stack_sql(db, "ROLLBACK");
+}
+
+Test(dbproc_txn, timed_work_without_a_session_is_repaired_first)
+{
+    PGconn *admin CLEANUP(pg_closep) = stack_session(&st, true);
+    char nothing[] = "SELECT 1";
+
+    stack_sql(admin, "SELECT pg_terminate_backend(%d, 5000)", PQbackendPID(db));
+    cr_expect_eq(tick_once(nothing), RC_RETRY, "%s", err.text);
 }
