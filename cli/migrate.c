@@ -27,9 +27,16 @@ static const char ROLE_SQL[] =
     "    @SCHEMA@.cs_platform_event_dead_letters TO sluice_run;\n"
     "GRANT INSERT ON @SCHEMA@.sluice_delivery_partitions TO sluice_run;\n"
     "GRANT INSERT, UPDATE, DELETE ON @SCHEMA@.dead_letter_outbox TO sluice_run;\n"
-    "GRANT SELECT ON SEQUENCE @SCHEMA@.sluice_queue_seq TO sluice_run;\n"
+    "GRANT SELECT, USAGE ON SEQUENCE @SCHEMA@.sluice_queue_seq TO sluice_run;\n"
+    "-- The ledger and payments: what is booked is never deleted, flows and decisions are never changed.\n"
+    "GRANT INSERT, UPDATE ON @SCHEMA@.account_slots, @SCHEMA@.account_transfers, @SCHEMA@.account_journal,\n"
+    "    @SCHEMA@.account_adjustments, @SCHEMA@.payment_transactions, @SCHEMA@.payment_reviews TO sluice_run;\n"
+    "GRANT INSERT ON @SCHEMA@.account_flows, @SCHEMA@.account_decisions, @SCHEMA@.account_command_outbox,\n"
+    "    @SCHEMA@.payment_state_transitions, @SCHEMA@.payment_refunds, @SCHEMA@.payment_outbox,\n"
+    "    @SCHEMA@.cs_platform_event_outbox TO sluice_run;\n"
     "-- A role for the business that writes events:\n"
-    "--   GRANT INSERT ON @SCHEMA@.cs_platform_event_outbox, @SCHEMA@.payment_outbox TO your_app;\n";
+    "--   GRANT INSERT ON @SCHEMA@.cs_platform_event_outbox, @SCHEMA@.payment_outbox,\n"
+    "--       @SCHEMA@.account_command_outbox TO your_app;\n";
 
 static size_t list_migrations(struct migration out[MIGRATIONS_MAX])
 {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account/account.h"
 #include "base/mem.h"
 #include "commands.h"
 #include "delivery_state/sink.h"
@@ -19,7 +20,7 @@ static const struct {
     const char *role;
     const struct dbproc_topic *topics;
     const size_t *n_topics;
-} PROCESSORS[] = {{"sink", SINK_TOPICS, &SINK_TOPICS_N}};
+} PROCESSORS[] = {{"account", ACCOUNT_TOPICS, &ACCOUNT_TOPICS_N}, {"sink", SINK_TOPICS, &SINK_TOPICS_N}};
 
 /* A group as it was named: by its full name, without the prefix, or by its role. */
 struct group {
@@ -43,13 +44,13 @@ static bool is_named(const struct cli *cli, const char *text, const char *role, 
     return strcmp(text, role) == 0 || strcmp(text, full) == 0 || strcmp(text, full + strlen(prefix)) == 0;
 }
 
-/* text NULL: the only one. A name that is none of ours may still have rows: of a group option that was another. */
+/* A name that is none of ours may still have rows: of a group option that was another. */
 static void find_group(const struct cli *cli, const char *text, struct group *out)
 {
     *out = (struct group){.name = NULL};
     for (size_t i = 0; i < ARRAY_SIZE(PROCESSORS); i++) {
         char *full CLEANUP(freep) = dbproc_group_name(cli->cfg, PROCESSORS[i].role);
-        if (text != NULL && !is_named(cli, text, PROCESSORS[i].role, full)) {
+        if (!is_named(cli, text, PROCESSORS[i].role, full)) {
             continue;
         }
         out->name = full;
@@ -154,20 +155,34 @@ static int print_group(const struct cli *cli, const struct group *g, const struc
     return code == EXIT_DONE && halted ? EXIT_REJECTED : code;
 }
 
-int cmd_position_show(const struct cli *cli)
+static int show_group(const struct cli *cli, const char *name)
 {
     CLEANUP(group_done) struct group g;
     CLEANUP(dbproc_stands_done) struct dbproc_stands s = {.list = NULL};
     struct err err;
 
-    find_group(cli, cli->argc > 0 ? cli->argv[0] : NULL, &g);
-    if (require(cli) != EXIT_DONE) {
-        return EXIT_CONFIG;
-    }
+    find_group(cli, name, &g);
     if (read_group(cli, &g, &s, &err) != RC_OK) {
         return cli_fail("position", &err);
     }
     return s.n == 0 ? no_group(&g) : print_group(cli, &g, &s);
+}
+
+int cmd_position_show(const struct cli *cli)
+{
+    int worst = EXIT_DONE;
+
+    if (require(cli) != EXIT_DONE) {
+        return EXIT_CONFIG;
+    }
+    if (cli->argc > 0) {
+        return show_group(cli, cli->argv[0]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(PROCESSORS); i++) {
+        int code = show_group(cli, PROCESSORS[i].role);
+        worst = code > worst ? code : worst;
+    }
+    return worst;
 }
 
 /* ---------------------------------------------------------------------------------------------------- set */

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "account/account.h"
 #include "base/mem.h"
 #include "callback/callback.h"
 #include "delivery_state/sink.h"
@@ -11,7 +12,7 @@
 #include "runtime/core_options.h"
 #include "runtime/delivery.h"
 
-const struct role *const ROLES[] = {&relay_role, &callback_role, &sink_role};
+const struct role *const ROLES[] = {&relay_role, &callback_role, &account_role, &sink_role};
 const size_t ROLES_N = ARRAY_SIZE(ROLES);
 
 const struct role *role_find(const char *name)
