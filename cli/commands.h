@@ -48,6 +48,7 @@ int cmd_account_ls(const struct cli *cli);       /* account_show.c; --kind, --cu
 int cmd_account_show(const struct cli *cli);     /* account_show.c; ID */
 int cmd_account_flows(const struct cli *cli);    /* account_flows.c; ID, --from, --to, --limit, --csv */
 int cmd_account_transfer(const struct cli *cli); /* account_transfer.c; ID */
+int cmd_account_check(const struct cli *cli);    /* account_check.c; --only */
 int cmd_account_open(const struct cli *cli);     /* account_ask.c; ID, settings, --wait */
 int cmd_account_set(const struct cli *cli);      /* account_ask.c; ID, settings, --wait */
 

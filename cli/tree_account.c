@@ -24,6 +24,9 @@ static const struct command_flag FLOWS_FLAGS[] = {
     {"limit", "N", "At most so many, the newest (default 100)."},
     {"csv", NULL, "As CSV, the oldest first, all of them unless --limit says less."},
 };
+static const struct command_flag CHECK_FLAGS[] = {
+    {"only", "NAMES", "Only these invariants, e.g. I2,I9."},
+};
 static const struct command_flag OPEN_FLAGS[] = {
     {"currency", "CURRENCY", "1 to 12 letters and digits; needed."},
     {"exponent", "N", "Digits behind the point, 0 to 4 (default 2)."},
@@ -63,6 +66,22 @@ const struct command ACCOUNT_CHILDREN[ACCOUNT_CHILDREN_N] = {
      .args_min = 1,
      .args_max = 1,
      .run = cmd_account_transfer},
+    {.name = "check",
+     .help = "Is the ledger right? Checks the invariants on the live database; exit code 3 with the first offenders.",
+     .more = "Reads all of the ledger in one snapshot, whatever goes on meanwhile, in memory for one account.\n\n"
+             "I1   every transfer and every currency sum up to zero\n"
+             "I2   balances follow from their flows, versions have no gap\n"
+             "I3   limits hold at every flow; frozen and incoming are the open holds\n"
+             "I4   transfers have the flows of their state; a hold is resolved once\n"
+             "I5   every record was counted once, as what became of it\n"
+             "I6   every flow and decision is in the outbox exactly once\n"
+             "I7   payments walked legally through their states; refunds add up\n"
+             "I8   what was refused has moved nothing\n"
+             "I9   the hash chain of each slot\n"
+             "I12  suspense holds what payments say that it holds\n\n"
+             "docs/ledger.md says what an offender means and what to do.",
+     FLAGS(CHECK_FLAGS),
+     .run = cmd_account_check},
     {.name = "open",
      .args = "ID",
      .help = "Ask for a new account.",

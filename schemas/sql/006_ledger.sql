@@ -132,6 +132,8 @@ CREATE INDEX IF NOT EXISTS account_decisions_queue_txid
     ON @SCHEMA@.account_decisions (queue_txid) WHERE queue_txid IS NOT NULL;
 CREATE INDEX IF NOT EXISTS account_decisions_queue_seq
     ON @SCHEMA@.account_decisions (queue_seq) WHERE queue_seq IS NOT NULL;
+CREATE INDEX IF NOT EXISTS account_decisions_transfer
+    ON @SCHEMA@.account_decisions (transfer_id) WHERE transfer_id IS NOT NULL;
 
 -- Every record ends as one of these four, counted in the transaction that moves the position. A row a day.
 CREATE TABLE IF NOT EXISTS @SCHEMA@.account_journal (

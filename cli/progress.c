@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The bar. */
+#include "progress.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define SILENT_MS 2000
+#define WIDTH 30
+
+void progress_show(struct progress *p, double part)
+{
+    char bar[WIDTH + 1];
+    int64_t now = clock_mono_ms();
+    double known = part < 0 ? 0 : (part > 1 ? 1 : part);
+    int full = (int)(known * WIDTH);
+
+    p->begun_ms = p->begun_ms != 0 ? p->begun_ms : now;
+    if (p->cli->quiet || now - p->begun_ms < SILENT_MS || isatty(STDERR_FILENO) != 1) {
+        return;
+    }
+    memset(bar, ' ', WIDTH);
+    memset(bar, '#', (size_t)full);
+    bar[WIDTH] = '\0';
+    p->shown = true;
+    (void)fprintf(stderr, "\r%s [%s] %3d %%", p->what, bar, (int)(known * 100));
+}
+
+void progress_end(struct progress *p)
+{
+    if (p->shown) {
+        (void)fprintf(stderr, "\r%*s\r", (int)strlen(p->what) + WIDTH + 12, "");
+        p->shown = false;
+    }
+}
