@@ -43,6 +43,51 @@ static const struct command_flag SET_FLAGS[] = {
     {"max-balance", "N", "Minor units, or none."},   WAIT_FLAG,
 };
 
+static const struct command_flag PROPOSE_FLAGS[] = {
+    {"debit", "ID", "The account that gives; needed."},
+    {"credit", "ID", "The account that takes; needed."},
+    {"amount", "N", "Minor units, 1 or more; needed."},
+    {"currency", "CURRENCY", "That of both accounts; needed."},
+    {"reason", "TEXT", "Why, up to 256 bytes; becomes the transfer's reference; needed."},
+    {"as", "NAME", "Who proposes it; needed."},
+};
+static const struct command_flag APPROVE_FLAGS[] = {
+    {"as", "NAME", "Who approves it, somebody else than its proposer; needed."},
+    {"note", "TEXT", "Kept with the decision."},
+    WAIT_FLAG,
+};
+static const struct command_flag REFUSE_FLAGS[] = {
+    {"as", "NAME", "Who refuses it; the proposer withdraws it so; needed."},
+    {"note", "TEXT", "Kept with the decision."},
+};
+static const struct command_flag ADJUST_LS_FLAGS[] = {
+    {"state", "STATE", "proposed, approved, refused or all (default proposed)."},
+};
+static const struct command ADJUST_CHILDREN[] = {
+    {.name = "propose",
+     .help = "Propose a booking; nothing is booked yet.",
+     FLAGS(PROPOSE_FLAGS),
+     .run = cmd_account_adjust_propose},
+    {.name = "approve",
+     .args = "ID",
+     .help = "Approve somebody else's proposal: the transfer adjust:ID is asked for.",
+     FLAGS(APPROVE_FLAGS),
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_account_adjust_approve},
+    {.name = "refuse",
+     .args = "ID",
+     .help = "Refuse a proposal.",
+     FLAGS(REFUSE_FLAGS),
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_account_adjust_refuse},
+    {.name = "ls",
+     .help = "Proposals, the newest first, and what became of them.",
+     FLAGS(ADJUST_LS_FLAGS),
+     .run = cmd_account_adjust_ls},
+};
+
 const struct command ACCOUNT_CHILDREN[ACCOUNT_CHILDREN_N] = {
     {.name = "ls", .help = "Accounts with their balances, by id.", FLAGS(LS_FLAGS), .run = cmd_account_ls},
     {.name = "show",
@@ -98,4 +143,7 @@ const struct command ACCOUNT_CHILDREN[ACCOUNT_CHILDREN_N] = {
      .args_min = 1,
      .args_max = 1,
      .run = cmd_account_set},
+    {.name = "adjust",
+     .help = "Bookings by hand: one person proposes, another one approves.",
+     CHILDREN(ADJUST_CHILDREN)},
 };

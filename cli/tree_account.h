@@ -5,7 +5,7 @@
 
 #include "command.h"
 
-#define ACCOUNT_CHILDREN_N 7
+#define ACCOUNT_CHILDREN_N 8
 extern const struct command ACCOUNT_CHILDREN[ACCOUNT_CHILDREN_N];
 
 #endif

@@ -150,6 +150,7 @@ static void account(struct buf *b, const struct ledger_decision *d, int64_t deci
         add_int(b, "max_balance", s->max_balance);
     }
     add_int(b, "settings_version", a->settings_version);
+    add_int(b, "flows", a->version);
     add_word(b, "event_id", d->event_id);
     add_time(b, "decided_at", decided_us);
     (void)buf_putc(b, '}');

@@ -10,8 +10,9 @@
  * (hexadecimal), event_id, effective_at, expires_at, booked_at, updated_at.
  *
  * Of an account (open and set that were applied): op, account_id, currency, exponent, kind, status, no_negative,
- * credit_only, debit_only, max_balance, settings_version, event_id, decided_at. An account that has become limited
- * has flows of kind merge with the same event_id before it; its open holds are in slot 0 from then on.
+ * credit_only, debit_only, max_balance, settings_version, flows (that slot 0 had then: the settings hold for those
+ * behind), event_id, decided_at. An account that has become limited has flows of kind merge with the same event_id
+ * before it; its open holds are in slot 0 from then on.
  *
  * Of a refusal that leaves the transfer as it was, or names none: op, outcome, code, transfer_id, account_id, event_id,
  * decided_at.

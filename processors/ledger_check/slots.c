@@ -294,9 +294,11 @@ static void judge_decided(struct pass *p, const char *where)
         return; /* cannot be judged in bounded memory; nobody changes settings so often */
     }
     for (size_t i = 0; i < t->n; i++) {
-        if (t->list[i].settings_version != (int64_t)i + 1) {
-            offend_int(p->c, CHECK_I3, where, "its settings changed without a decision, or twice by one",
-                       (int64_t)i + 1, t->list[i].settings_version);
+        int64_t before = i > 0 ? t->list[i - 1].settings_version : 0;
+        bool same = i > 0 && settings_equal(&t->list[i], &t->list[i - 1]); /* a `set` that changed nothing */
+        if (t->list[i].settings_version != before + 1 && !same) {
+            offend_int(p->c, CHECK_I3, where, "its settings changed without a decision, or twice by one", before + 1,
+                       t->list[i].settings_version);
             return;
         }
     }
