@@ -233,7 +233,7 @@ static int ask_and_write(struct deciding *d, const PGresult *res)
     if (code != EXIT_DONE) {
         return code;
     }
-    return write_decision(d, &err) == RC_OK ? report(d) : cli_fail(cli->path, &err);
+    return write_decision(d, &err) == RC_OK ? report(d) : cli_fail("account adjust", &err);
 }
 
 static int decide(struct deciding *d)
@@ -244,14 +244,14 @@ static int decide(struct deciding *d)
 
     if (account_db(d->cli, "sluice account adjust", &d->conn, &err) != RC_OK ||
         pg_query(d->conn, ADJUSTMENT, 2, params, &res, &err) != RC_OK) {
-        return cli_fail(d->cli->path, &err);
+        return cli_fail("account adjust", &err);
     }
     if (PQntuples(res) == 0) {
-        (void)fprintf(stderr, "sluice: %s: there is no adjustment %s\n", d->cli->path, d->id);
+        (void)fprintf(stderr, "sluice: account adjust: there is no adjustment %s\n", d->id);
         return EXIT_NOT_FOUND;
     }
     if (may(res, d->id, d->approves, &err) != RC_OK) {
-        return cli_fail(d->cli->path, &err);
+        return cli_fail("account adjust", &err);
     }
     return ask_and_write(d, res);
 }

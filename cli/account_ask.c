@@ -152,7 +152,7 @@ static int ask(struct asking *a, const char *command)
     }
     if (account_db(a->cli, "sluice account", &conn, &err) != RC_OK ||
         write_command(a, conn, command, &res, &err) != RC_OK) {
-        return cli_fail(a->cli->path, &err);
+        return cli_fail("account", &err);
     }
     const char *id = pg_text(res, 0, 0);
     if (a->wait_s > 0) {
