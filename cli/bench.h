@@ -43,6 +43,7 @@
 #define BENCH_KEY_MAX 48
 #define BENCH_NUMBER_MAX 32
 #define BENCH_TARGET_MAX 64
+#define BENCH_ADDRESS_MAX 32
 
 struct bench_machine {
     char cpu[128];
@@ -109,7 +110,7 @@ struct bench_child {
     const char *role; /* static */
     const char *log;  /* static: the flag */
     pid_t pid;        /* 0 = none */
-    char http[32];
+    char http[BENCH_ADDRESS_MAX];
 };
 struct bench_setting {
     const char *name, *value;
@@ -127,6 +128,8 @@ enum rc bench_child_alive(struct bench_child *c, struct err *err) MUST_USE;
 enum rc bench_child_metrics(struct bench_child *c, struct bench_metrics *out, struct err *err) MUST_USE;
 /* The value of one series, `name{label="value"}`; 0 when it is not there. */
 enum rc bench_child_metric(struct bench_child *c, const char *series, double *out, struct err *err) MUST_USE;
+/* A port of 127.0.0.1 that nobody listens on at this moment. */
+enum rc bench_free_address(char out[BENCH_ADDRESS_MAX], struct err *err) MUST_USE;
 /* SIGTERM, after a while SIGKILL. Harmless when there is none. */
 void bench_child_stop(struct bench_child *c);
 

@@ -23,7 +23,7 @@
 #define STOP_TIMEOUT_MS 20000
 #define POLL_MS 5
 
-static enum rc free_port(struct bench_child *c, struct err *err)
+enum rc bench_free_address(char out[BENCH_ADDRESS_MAX], struct err *err)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof a;
@@ -38,7 +38,7 @@ static enum rc free_port(struct bench_child *c, struct err *err)
     if (!ok) {
         FAIL(err, RC_FATAL, "no free port on 127.0.0.1: %s", strerror(why));
     }
-    (void)snprintf(c->http, sizeof c->http, "127.0.0.1:%d", (int)ntohs(a.sin_port));
+    (void)snprintf(out, BENCH_ADDRESS_MAX, "127.0.0.1:%d", (int)ntohs(a.sin_port));
     return RC_OK;
 }
 
@@ -171,7 +171,7 @@ static enum rc start(const struct bench *b, const char *role, const struct bench
                      struct bench_child *c, struct err *err)
 {
     c->role = role;
-    TRY(free_port(c, err));
+    TRY(bench_free_address(c->http, err));
     char **env = bench_env(b->cli->cfg, environ, more, n);
     pid_t parent = getpid();
     pid_t pid = fork();

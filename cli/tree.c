@@ -264,7 +264,20 @@ static const struct command_flag BENCH_CALLBACK_FLAGS[] = {
     {"rate", "N", "Rows per second to healthy endpoints in the latency runs (default 500)."},
 };
 
+static const struct command_flag BENCH_ACCOUNT_FLAGS[] = {
+    {"transfers", "N", "Transfers of each pass (default 200000)."},
+    {"accounts", "N", "Accounts they are drawn from (default 1000000)."},
+    {"seconds", "N", "Length of the latency runs in seconds (default 8)."},
+    {"http-rate", "N", "Requests per second in the run over HTTP (default 500)."},
+};
+
 static const struct command BENCH_CHILDREN[] = {
+    {.name = "account",
+     .help = "Commands in their topic to flows in account.flows, beside sets of the same rows in SQL.",
+     .more = "Opens accounts by itself and books transfers between them: a database and topics of its own are needed\n"
+             "(./dev bench account), and neither relay nor account may run. What was booked stays.",
+     FLAGS(BENCH_ACCOUNT_FLAGS),
+     .run = cmd_bench_account},
     {.name = "callback",
      .help = "Signed callbacks, role alone and end to end, beside bare libcurl with the same receiver.",
      .more =
