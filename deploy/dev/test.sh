@@ -157,11 +157,13 @@ cmd__test() {
     [[ $TEST_FAILED == no ]]
 }
 
-# ./dev torture [CTEST-ARGUMENT]...: long forms, with a seed that is printed and decides about who is killed and when.
+# ./dev torture [account] [CTEST-ARGUMENT]...: long forms (account: those of the ledger), with a seed that is printed and
+# decides about who is killed and when.
 cmd_torture() {
     export SLUICE_DEV_KAFKA_HEAP=${SLUICE_DEV_KAFKA_HEAP:-512m}
     export SLUICE_TEST_SEED=${SLUICE_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
     [[ $SLUICE_TEST_SEED =~ ^[0-9]{1,15}$ ]] || die 2 "SLUICE_TEST_SEED must be a number, not $SLUICE_TEST_SEED"
+    [[ ${1:-} != account ]] || set -- -L '^account$' "${@:2}"
     run_apart torture "$@"
 }
 
