@@ -14,7 +14,7 @@
 n=$(t_size 1500 20000)
 t_begin "hot accounts keep their sums"
 t_seed
-bank_begin 3000 500
+bank_begin 3000 100
 BANK_SEED=${SLUICE_TEST_SEED:-$RANDOM}
 start_role relay relay
 start_role a1 account

@@ -22,7 +22,7 @@ accounts=1000
 t_db "INSERT INTO account_command_outbox (partition_key, command, payload)
       SELECT a, 'open', jsonb_build_object('account_id', a, 'currency', c) || more FROM (
           SELECT 'u:' || g AS a, 'CNY' AS c, '{\"max_balance\": 1000000000000}'::jsonb AS more FROM generate_series(0, $accounts - 1) g
-          UNION ALL VALUES ('poor', 'CNY', '{\"no_negative\": true}'), ('usd', 'USD', '{}'), ('shop', 'CNY', '{\"kind\": \"merchant\"}')) x"
+          UNION ALL VALUES ('poor', 'CNY', '{\"no_negative\": true}'::jsonb), ('usd', 'USD', '{}'), ('shop', 'CNY', '{\"kind\": \"merchant\"}')) x"
 wait_until 60 "[[ \$(t_db 'SELECT count(*) FROM accounts') == $((accounts + 3)) ]]"
 
 # Of twenty: sixteen are good, half of those go to one merchant; the others are each refused for a reason of their own.
