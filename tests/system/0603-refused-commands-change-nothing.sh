@@ -34,7 +34,7 @@ ask 'open small' open '' '{"account_id": "small", "currency": "CNY", "max_balanc
 ask 'open in' open '' '{"account_id": "in", "currency": "CNY", "credit_only": true}'
 ask 'open out' open '' '{"account_id": "out", "currency": "CNY", "debit_only": true}'
 ask fund transfer '' '{"transfer_id": "fund", "debit": "bank", "credit": "a", "amount": 100, "currency": "CNY"}'
-ask 'fund rich' transfer '' '{"transfer_id": "rich", "debit": "bank", "credit": "rich", "amount": 9223372036854775000, "currency": "CNY"}'
+ask 'fund rich' transfer '' '{"transfer_id": "rich", "debit": "bank", "credit": "rich", "amount": 100000000000000000, "currency": "CNY"}'
 ask hold try shop '{"transfer_id": "hold", "debit": "a", "credit": "b", "amount": 30, "currency": "CNY"}'
 ask freeze set '' '{"account_id": "frozen", "status": "frozen"}'
 ask close set '' '{"account_id": "closed", "status": "closed"}'
@@ -78,7 +78,7 @@ cases=(
 )
 # name | payload of a transfer | what the reason has to name: no command, a dead letter
 dead=(
-    "over 64 bits|$(t b1 a b 9223372036854775808 CNY)|amount"
+    "over 64 bits|$(t b1 a b 9223372036854775808 CNY)|number_out_of_range"
     "a fraction|$(t b2 a b 1.5 CNY)|amount"
     "text for a number|$(t b3 a b '"5"' CNY)|amount"
     "no amount|{\"transfer_id\": \"b4\", \"debit\": \"a\", \"credit\": \"b\", \"currency\": \"CNY\"}|amount"
