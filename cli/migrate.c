@@ -32,8 +32,8 @@ static const char ROLE_SQL[] =
     "GRANT INSERT, UPDATE ON @SCHEMA@.account_slots, @SCHEMA@.account_transfers, @SCHEMA@.account_journal,\n"
     "    @SCHEMA@.account_adjustments, @SCHEMA@.payment_transactions, @SCHEMA@.payment_reviews TO sluice_run;\n"
     "GRANT INSERT ON @SCHEMA@.account_flows, @SCHEMA@.account_decisions, @SCHEMA@.account_command_outbox,\n"
-    "    @SCHEMA@.payment_state_transitions, @SCHEMA@.payment_refunds, @SCHEMA@.payment_outbox,\n"
-    "    @SCHEMA@.cs_platform_event_outbox TO sluice_run;\n"
+    "    @SCHEMA@.payment_state_transitions, @SCHEMA@.payment_receipts, @SCHEMA@.payment_refunds,\n"
+    "    @SCHEMA@.payment_outbox, @SCHEMA@.cs_platform_event_outbox TO sluice_run;\n"
     "-- A role for the business that writes events:\n"
     "--   GRANT INSERT ON @SCHEMA@.cs_platform_event_outbox, @SCHEMA@.payment_outbox,\n"
     "--       @SCHEMA@.account_command_outbox TO your_app;\n";

@@ -7,11 +7,17 @@
 
 #include "account/booking.h"
 #include "account/commands.h"
+#include "account/payments.h"
 #include "base/mem.h"
 #include "kafka/conf.h"
 
 static const struct option OPTIONS[] = {
     DBPROC_OPTIONS_ROWS("account", "2000"),
+    {.name = "account.posting.file",
+     .type = OPTION_STRING,
+     .value = "",
+     .max = 4096,
+     .help = "Posting rules of payments instead of those that are built in (schemas/posting.json)."},
     {.name = "account.slots",
      .type = OPTION_INT,
      .value = "32",
@@ -33,20 +39,22 @@ static const struct option OPTIONS[] = {
      .help = "Holds whose expiry is asked for in one go, about once a second; 0 = this instance does not look."},
 };
 
-const struct option_table account_options = {.component = "account",
-                                             .help =
-                                                 "Books what is asked of the ledger, and asks for the expiry of holds.",
-                                             .rows = OPTIONS,
-                                             .n_rows = ARRAY_SIZE(OPTIONS)};
+const struct option_table account_options = {
+    .component = "account",
+    .help = "Books what is asked of the ledger and what becomes of payments, and asks for the expiry of both.",
+    .rows = OPTIONS,
+    .n_rows = ARRAY_SIZE(OPTIONS)};
 
-const struct dbproc_topic ACCOUNT_TOPICS[] = {{.name = COMMANDS_TOPIC, .dlq = "account.dlq"}};
+const struct dbproc_topic ACCOUNT_TOPICS[] = {{.name = COMMANDS_TOPIC, .dlq = "account.dlq"},
+                                              {.name = PAYMENTS_TOPIC, .dlq = "account.dlq"}};
 const size_t ACCOUNT_TOPICS_N = ARRAY_SIZE(ACCOUNT_TOPICS);
 
-#define READERS 1
+#define READERS 2
 
 struct account {
     struct avro_set *set;
     struct store *store;
+    struct payments *payments;
     struct account_reader readers[READERS];
     struct booking *batch;
 };
@@ -91,6 +99,7 @@ static void account_free(struct account *a)
 {
     booking_free(a->batch);
     commands_done(&a->readers[0]);
+    payments_free(a->payments);
     store_free(a->store);
     avro_set_free(a->set);
     free(a);
@@ -112,6 +121,16 @@ static void make_batch(struct account *a, const struct config *cfg)
     }
 }
 
+static enum rc make_payments(struct account *a, const struct config *cfg, struct err *err)
+{
+    struct posting posting;
+
+    TRY(payments_posting(cfg, &posting, err));
+    TRY(payments_create(a->set, &posting, &a->payments, err));
+    a->readers[1] = *payments_reader(a->payments);
+    return RC_OK;
+}
+
 enum rc account_processor_init(struct dbproc_processor *proc, const struct config *cfg, struct err *err)
 {
     const struct sweep_options sweep = {.rows_max = config_int(cfg, "account.sweep.rows.max"),
@@ -122,6 +141,9 @@ enum rc account_processor_init(struct dbproc_processor *proc, const struct confi
     enum rc rc = schemas_avro_set(&a->set, err);
     if (rc == RC_OK) {
         rc = commands_init(&a->readers[0], a->set, a->store, &sweep, err);
+    }
+    if (rc == RC_OK) {
+        rc = make_payments(a, cfg, err);
     }
     if (rc != RC_OK) {
         account_free(a);

@@ -71,9 +71,9 @@ CREATE TABLE IF NOT EXISTS @SCHEMA@.payment_refunds (
 
 -- What changed nothing by itself and needs a person.
 CREATE TABLE IF NOT EXISTS @SCHEMA@.payment_reviews (
-    id          uuid PRIMARY KEY,          -- deterministic, from event_id
+    id          uuid PRIMARY KEY,          -- deterministic, from both ids
     payment_id  text COLLATE "C" NOT NULL,
-    event_id    text NOT NULL UNIQUE,
+    event_id    text NOT NULL,
     event_type  text NOT NULL,
     code        text NOT NULL,             -- amount_mismatch, currency_mismatch, illegal_transition, ...
     detail      text NOT NULL,
@@ -81,7 +81,8 @@ CREATE TABLE IF NOT EXISTS @SCHEMA@.payment_reviews (
     created_at  timestamptz NOT NULL DEFAULT now(),
     resolved_at timestamptz,
     resolved_by text,
-    note        text
+    note        text,
+    UNIQUE (event_id, payment_id)
 );
 CREATE INDEX IF NOT EXISTS payment_reviews_open
     ON @SCHEMA@.payment_reviews (created_at) WHERE resolved_at IS NULL;
