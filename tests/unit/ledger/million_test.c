@@ -19,7 +19,7 @@
 #define DOLLARS 44 /* from this account on */
 
 struct account {
-    bool floor; /* no_negative */
+    bool floor;      /* no_negative */
     int64_t ceiling; /* 0 = none */
     int64_t balance, frozen, incoming;
 };
@@ -189,8 +189,8 @@ static void ask_linked(struct model *m, long i, uint64_t r)
     if (code != CODE_OK) {
         memcpy(m->accounts, before, sizeof before);
     }
-    m->made[i] = (struct made){.state = code == CODE_OK ? TRANSFER_POSTED : TRANSFER_REJECTED,
-                               .debit = content(mixed(r)).debit};
+    m->made[i] =
+        (struct made){.state = code == CODE_OK ? TRANSFER_POSTED : TRANSFER_REJECTED, .debit = content(mixed(r)).debit};
     (void)add(m, c, code == CODE_OK ? OUTCOME_APPLIED : OUTCOME_REJECTED, code);
 }
 
@@ -218,9 +218,9 @@ static struct ledger_result resolved(struct model *m, struct made *t, bool confi
     return (struct ledger_result){OUTCOME_REJECTED,
                                   t->state == TRANSFER_HELD        ? CODE_AMOUNT_EXCEEDS_HOLD
                                   : t->state == TRANSFER_CANCELLED ? CODE_HOLD_CANCELLED
-                                  : t->state == TRANSFER_CONFIRMED ? (confirm ? CODE_HOLD_CONFIRMED_WITH_DIFFERENT_AMOUNT
-                                                                              : CODE_HOLD_CONFIRMED)
-                                                                   : CODE_NOT_A_HOLD};
+                                  : t->state == TRANSFER_CONFIRMED
+                                      ? (confirm ? CODE_HOLD_CONFIRMED_WITH_DIFFERENT_AMOUNT : CODE_HOLD_CONFIRMED)
+                                      : CODE_NOT_A_HOLD};
 }
 
 static void ask_hold(struct model *m, long i, long j, uint64_t r)
@@ -230,8 +230,8 @@ static void ask_hold(struct model *m, long i, long j, uint64_t r)
     int64_t part = confirm && r >> 2 & 1 ? 1 + (int64_t)(r >> 3 & 127) : 0;
     struct ledger_result want = resolved(m, t, confirm, part);
     (void)add(m,
-              bank_command(confirm ? OP_CONFIRM : OP_CANCEL, name(m, "e", i), name(m, "t", j), name(m, "a", t->debit), "",
-                           part),
+              bank_command(confirm ? OP_CONFIRM : OP_CANCEL, name(m, "e", i), name(m, "t", j), name(m, "a", t->debit),
+                           "", part),
               want.outcome, want.code);
 }
 
@@ -343,8 +343,8 @@ Test(ledger_million, every_outcome_follows_from_the_number)
         arena_reset(&m->text);
     }
     cr_log_info("%ld applied, %ld refused, %ld repeated", m->applied, m->refused, m->repeated);
-    cr_assert(m->applied > total / 4 && m->refused > total / 20 && m->repeated > total / 100, "%ld, %ld, %ld", m->applied,
-              m->refused, m->repeated);
+    cr_assert(m->applied > total / 4 && m->refused > total / 20 && m->repeated > total / 100, "%ld, %ld, %ld",
+              m->applied, m->refused, m->repeated);
     arena_done(&m->text);
     bank_done(&m->bank);
     free(m);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * 100,000 refused commands, in states that chance has made, for every reason there is: no account may differ by a byte.
- * The store in memory compares all accounts of the batch around each command, and what is stored with what the flows say.
+ * The store in memory compares all accounts of the batch around each command, and what is stored with what the flows
+ * say.
  *
  * SLUICE_TEST_SEED=N: another walk.
  */
@@ -112,8 +113,8 @@ static void some_settings(struct walk *w, struct ledger_command *c)
 
 static enum ledger_op some_op(struct walk *w)
 {
-    static const enum ledger_op OPS[] = {OP_TRANSFER, OP_TRANSFER, OP_TRY,    OP_TRY, OP_TRY, OP_CONFIRM, OP_CONFIRM,
-                                         OP_CONFIRM,  OP_CANCEL,   OP_EXPIRE, OP_SET, OP_OPEN};
+    static const enum ledger_op OPS[] = {OP_TRANSFER, OP_TRANSFER, OP_TRY,    OP_TRY,    OP_TRY, OP_CONFIRM,
+                                         OP_CONFIRM,  OP_CONFIRM,  OP_CANCEL, OP_EXPIRE, OP_SET, OP_OPEN};
     return OPS[below(w, ARRAY_SIZE(OPS))];
 }
 
