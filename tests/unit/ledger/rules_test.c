@@ -51,6 +51,15 @@ Test(ledger_rules, a_hold_is_released_whatever_stands_beside_it_at_the_end_of_64
            "account A -4611686018427387903 0 0", "account B 4611686018427387903 0 0");
 }
 
+/* On either side the other counter leaves room; what is held must fit by itself. */
+Test(ledger_rules, the_end_of_64_bits_for_what_is_held)
+{
+    SCRIPT("open A max=" MAX64, "open B max=" MAX64, "open C max=" MAX64, "open D max=" MAX64, "open E max=" MAX64,
+           "transfer t1 A B " MAX64, "try h1 C A " MAX64, "try h2 B A 1 => rejected overflow", "try h3 B D " MAX64,
+           "try h4 B E 1 => rejected overflow", "transfer t2 E A 1", "transfer t3 B E 1",
+           "account A -9223372036854775806 0 " MAX64, "account B 9223372036854775806 " MAX64 " 0");
+}
+
 Test(ledger_rules, an_account_without_limit_has_a_share_for_each_slot)
 {
     SCRIPT("slot 0", "open A", "open L max=" MAX64, "transfer t1 L A 4611686018427387903",

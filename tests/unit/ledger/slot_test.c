@@ -34,6 +34,14 @@ Test(ledger_slot, holds_of_the_same_batch_follow)
            "in B 0 3 0 0");
 }
 
+/* Holds of an earlier batch, in slots above 0, put beside the command that merges these; then they are resolved. */
+Test(ledger_slot, holds_that_were_read_follow)
+{
+    SCRIPT("open A", "open B", "slot 2", "try h1 A B 3", "try h2 B A 4", "try h3 A B 5", "in A 2 0 8 4", "in B 2 0 4 8",
+           "set A max=10", "confirm h1 A", "cancel h2 B", "in A 0 -3 5 0", "in A 2 0 0 0", "in B 2 3 0 5",
+           "set B status=frozen", "confirm h3 A 4", "in B 0 7 0 0", "in B 2 0 0 0", "in A 0 -7 0 0");
+}
+
 Test(ledger_slot, without_the_limit_slots_are_used_again)
 {
     SCRIPT("slot 1", "open A", "open B", "transfer t1 A B 1", "set A max=5", "in A 0 -1 0 0", "set A max=none",
