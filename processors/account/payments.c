@@ -275,6 +275,7 @@ static enum rc pay_decide(void *self, struct account_batch *b, void *item, struc
     (void)err;
     *out = (struct ledger_result){.outcome = OUTCOME_APPLIED, .code = CODE_OK};
     if (it->rec.for_others) {
+        out->outcome = OUTCOME_DUPLICATE; /* brings nothing new: what is counted as applied has left a row */
         return RC_OK;
     }
     if (it->row == NULL) {

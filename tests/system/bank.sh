@@ -44,8 +44,8 @@ SQL
     wait_until 60 "[[ \$(t_db \"SELECT count(*) FROM account_transfers WHERE state = 'posted'\") == $1 ]]"
 }
 
-# bank_commands FROM TO: of ten, five transfers between two of the accounts, a fee, a pair of try and what ends it, a linked
-# set of two, a transfer that nobody can pay. Ids are the MD5 of the number, so that repeating it does no harm.
+# bank_commands FROM TO: of ten, four transfers between two of the accounts, one to the fees and one back from there, a pair
+# of try and what ends it, a linked set of two, a transfer that nobody can pay. Ids are the MD5 of the number, so that repeating it does no harm.
 bank_commands() {
     local n=$BANK_ACCOUNTS
     t_db <<SQL
@@ -64,7 +64,7 @@ FROM (
         'amount', CASE WHEN g % 10 = 9 THEN 500000 ELSE 1 + a END) AS one
     FROM (
         SELECT g, $(bank_dice a 60) AS a,
-            'bank:' || 1 + x AS d,
+            CASE g % 10 WHEN 4 THEN 'bank:fees' ELSE 'bank:' || 1 + x END AS d,
             CASE g % 10 WHEN 5 THEN 'bank:fees' ELSE 'bank:' || 1 + (x + 1 + $(bank_dice c $((n - 1)))) % $n END AS c,
             CASE g % 10 WHEN 6 THEN 'try' WHEN 7 THEN CASE WHEN $(bank_dice e 3) < 2 THEN 'confirm' ELSE 'cancel' END
                  WHEN 8 THEN 'linked' ELSE 'transfer' END AS command

@@ -72,7 +72,7 @@ t_exit() {
     local what=$1 want=$2 rc=0
     shift 2
     T_OUT=$("$@" 2>&1 </dev/null) || rc=$?
-    [[ $rc == "$want" ]] || t_fail "$what: expected exit $want, got $rc: $(tail -n 5 <<<"$T_OUT")"
+    [[ $rc == "$want" ]] || t_fail "$what: expected exit $want, got $rc: $(tail -n 30 <<<"$T_OUT")"
     t_ok "$what: exit $rc"
 }
 
