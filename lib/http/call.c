@@ -19,7 +19,7 @@ const char *call_id(const struct http_call *call, const char *name)
     return i < 0 ? NULL : call->ids[i];
 }
 
-const struct target *call_target(const struct http_call *call)
+const struct route_target *call_target(const struct http_call *call)
 {
     return &call->target;
 }

@@ -26,7 +26,7 @@ struct http_call;
 
 /* The segment that {name} of the route's pattern stands for; NULL when it has none of that name. */
 const char *call_id(const struct http_call *call, const char *name);
-const struct target *call_target(const struct http_call *call);
+const struct route_target *call_target(const struct http_call *call);
 /* The first header of that name, NULL when there is none. */
 const char *call_header(const struct http_call *call, const char *name);
 /* Who calls; "local" without tokens, "" on open routes. */

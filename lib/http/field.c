@@ -57,6 +57,19 @@ struct body_value *field_find(struct fields *f, const char *name, enum field_nee
     return absent || f->problem->status != 0 ? NULL : v;
 }
 
+bool field_is_null(struct fields *f, const char *name)
+{
+    struct body_value *v = f->object == NULL ? NULL : f->object->first;
+    while (v != NULL && strcmp(v->key, name) != 0) {
+        v = v->next;
+    }
+    if (v == NULL || v->type != BODY_NULL) {
+        return false;
+    }
+    v->asked = true;
+    return true;
+}
+
 static bool no_control(const char *s)
 {
     for (; *s != '\0'; s++) {

@@ -35,10 +35,10 @@ static bool read_cursor(const char *cursor, struct page *out)
     return true;
 }
 
-bool page_parse(const struct target *t, struct page *out, struct problem *problem)
+bool page_parse(const struct route_target *t, struct page *out, struct problem *problem)
 {
-    const char *limit = target_parameter(t, "limit");
-    const char *cursor = target_parameter(t, "cursor");
+    const char *limit = route_parameter(t, "limit");
+    const char *cursor = route_parameter(t, "cursor");
     int64_t n = PAGE_LIMIT_DEFAULT;
     *out = (struct page){.limit = PAGE_LIMIT_DEFAULT};
     if (limit != NULL && !option_parse_int(limit, 1, PAGE_LIMIT_MAX, &n)) {
@@ -75,7 +75,7 @@ static void encode(const char *s, struct buf *out)
     }
 }
 
-void page_link(const struct target *t, const char *key, struct buf *out)
+void page_link(const struct route_target *t, const char *key, struct buf *out)
 {
     (void)buf_printf(out, "<%s?cursor=", t->path);
     page_cursor(key, out);

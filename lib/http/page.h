@@ -24,12 +24,12 @@ struct page {
 };
 
 /* False: *problem says which parameter (400, code parameter_invalid). */
-bool page_parse(const struct target *t, struct page *out, struct problem *problem);
+bool page_parse(const struct route_target *t, struct page *out, struct problem *problem);
 
 /* Appends the cursor that stands for a key of 1 to PAGE_KEY_MAX bytes. */
 void page_cursor(const char *key, struct buf *out);
 
 /* The value of Link: this target with the cursor of key; its other parameters stay. */
-void page_link(const struct target *t, const char *key, struct buf *out);
+void page_link(const struct route_target *t, const char *key, struct buf *out);
 
 #endif

@@ -29,7 +29,7 @@ void *request_begin(void *opaque, const char *uri, struct MHD_Connection *conn)
     arena_init(&call->arena, 2048);
     buf_init(&call->body, 0);
     buf_init(&call->answer, 0);
-    call->target_ok = target_parse(uri, &call->arena, &call->target);
+    call->target_ok = route_target_parse(uri, &call->arena, &call->target);
     (void)atomic_fetch_add(&s->open_calls, 1);
     conn_set_phase(s, call->link, CONN_RECEIVING);
     return call;

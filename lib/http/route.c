@@ -47,7 +47,7 @@ static const char *decode(const char *s, size_t n, struct arena *a)
     return text_ok(out, k) ? out : NULL;
 }
 
-static bool cut_path(struct target *t, const char *path, struct arena *a)
+static bool cut_path(struct route_target *t, const char *path, struct arena *a)
 {
     while (*path == '/') {
         size_t n = strcspn(++path, "/");
@@ -64,7 +64,7 @@ static bool cut_path(struct target *t, const char *path, struct arena *a)
     return *path == '\0' && t->n_segments > 0;
 }
 
-static bool cut_parameters(struct target *t, const char *query, struct arena *a)
+static bool cut_parameters(struct route_target *t, const char *query, struct arena *a)
 {
     while (*query != '\0') {
         size_t n = strcspn(query, "&");
@@ -75,20 +75,20 @@ static bool cut_parameters(struct target *t, const char *query, struct arena *a)
         }
         const char *name = decode(query, name_n, a);
         const char *value = decode(query + value_at, n - value_at, a);
-        if (name == NULL || value == NULL || target_parameter(t, name) != NULL) {
+        if (name == NULL || value == NULL || route_parameter(t, name) != NULL) {
             return false;
         }
-        t->parameters[t->n_parameters++] = (struct target_parameter){name, value};
+        t->parameters[t->n_parameters++] = (struct route_parameter){name, value};
         query += n;
         query += *query == '&' ? 1 : 0;
     }
     return true;
 }
 
-bool target_parse(const char *text, struct arena *a, struct target *out)
+bool route_target_parse(const char *text, struct arena *a, struct route_target *out)
 {
     size_t n = strlen(text);
-    *out = (struct target){.path = ""};
+    *out = (struct route_target){.path = ""};
     if (n > TARGET_BYTES_MAX || text[0] != '/') {
         return false;
     }
@@ -97,7 +97,7 @@ bool target_parse(const char *text, struct arena *a, struct target *out)
     return cut_path(out, out->path, a) && cut_parameters(out, text[path_n] == '?' ? text + path_n + 1 : "", a);
 }
 
-const char *target_parameter(const struct target *t, const char *name)
+const char *route_parameter(const struct route_target *t, const char *name)
 {
     for (size_t i = 0; i < t->n_parameters; i++) {
         if (strcmp(t->parameters[i].name, name) == 0) {
@@ -107,7 +107,7 @@ const char *target_parameter(const struct target *t, const char *name)
     return NULL;
 }
 
-bool route_match(const char *pattern, const struct target *t, const char **out_ids, size_t ids_max)
+bool route_match(const char *pattern, const struct route_target *t, const char **out_ids, size_t ids_max)
 {
     size_t ids = 0;
     size_t i = 0;
@@ -145,8 +145,8 @@ static void allow_add(char allow[ROUTE_ALLOW_MAX], const char *method)
     (void)snprintf(allow + n, ROUTE_ALLOW_MAX - n, "%s%s", n == 0 ? "" : ", ", get ? "GET, HEAD" : method);
 }
 
-enum route_result route_find(const void *rows, size_t n, size_t row_size, const char *method, const struct target *t,
-                             size_t *out_index, char out_allow[ROUTE_ALLOW_MAX])
+enum route_result route_find(const void *rows, size_t n, size_t row_size, const char *method,
+                             const struct route_target *t, size_t *out_index, char out_allow[ROUTE_ALLOW_MAX])
 {
     const char *ids[TARGET_SEGMENTS_MAX];
     const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;

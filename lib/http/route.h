@@ -19,28 +19,28 @@
 #define TARGET_PARAMETERS_MAX 16
 #define ROUTE_ALLOW_MAX 64
 
-struct target_parameter {
+struct route_parameter {
     const char *name;
     const char *value; /* "" for a name without = */
 };
 
 /* Strings are decoded, valid UTF-8 without control characters, and live in the arena. */
-struct target {
+struct route_target {
     const char *path; /* as it came, without parameters */
     const char *segments[TARGET_SEGMENTS_MAX];
     size_t n_segments;
-    struct target_parameter parameters[TARGET_PARAMETERS_MAX];
+    struct route_parameter parameters[TARGET_PARAMETERS_MAX];
     size_t n_parameters;
 };
 
 /* False: not an absolute path, a broken %, a byte that may not be, too long, too many parts, a parameter twice.
  * out->path is there in any case. */
-bool target_parse(const char *text, struct arena *a, struct target *out);
+bool route_target_parse(const char *text, struct arena *a, struct route_target *out);
 /* NULL when it is not there. */
-const char *target_parameter(const struct target *t, const char *name);
+const char *route_parameter(const struct route_target *t, const char *name);
 
 /* Does the path fit the pattern? Ids are those of the segments that {name} stands for, in order; at most ids_max. */
-bool route_match(const char *pattern, const struct target *t, const char **out_ids, size_t ids_max);
+bool route_match(const char *pattern, const struct route_target *t, const char **out_ids, size_t ids_max);
 /* Position of {name} among the {}s of a pattern, -1 when it has none of that name. */
 int route_id_index(const char *pattern, const char *name);
 
@@ -56,7 +56,7 @@ struct route_key {
  * Looks through n rows of row_size bytes, each of which begins with a struct route_key. ROUTE_FOUND: *out_index.
  * ROUTE_NO_METHOD: out_allow is the value of the header Allow.
  */
-enum route_result route_find(const void *rows, size_t n, size_t row_size, const char *method, const struct target *t,
-                             size_t *out_index, char out_allow[ROUTE_ALLOW_MAX]);
+enum route_result route_find(const void *rows, size_t n, size_t row_size, const char *method,
+                             const struct route_target *t, size_t *out_index, char out_allow[ROUTE_ALLOW_MAX]);
 
 #endif

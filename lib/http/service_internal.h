@@ -45,7 +45,7 @@ struct http_call {
     struct buf body;
     int64_t began_us;
     const char *raw_target;
-    struct target target;
+    struct route_target target;
     bool target_ok;
     bool checked; /* the header was looked at */
     bool dispatched;

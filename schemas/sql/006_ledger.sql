@@ -171,6 +171,11 @@ CREATE INDEX IF NOT EXISTS account_command_outbox_queue_seq
     ON @SCHEMA@.account_command_outbox (queue_seq) WHERE queue_seq IS NOT NULL;
 CREATE INDEX IF NOT EXISTS account_command_outbox_transfer
     ON @SCHEMA@.account_command_outbox ((payload ->> 'transfer_id'));
+-- For the gateway, which says that an id is accepted while nothing is decided yet.
+CREATE INDEX IF NOT EXISTS account_command_outbox_linked
+    ON @SCHEMA@.account_command_outbox USING gin ((payload -> 'transfers') jsonb_path_ops) WHERE command = 'linked';
+CREATE INDEX IF NOT EXISTS account_command_outbox_open
+    ON @SCHEMA@.account_command_outbox (partition_key) WHERE command = 'open';
 CREATE OR REPLACE TRIGGER sluice_queue_insert
     BEFORE INSERT ON @SCHEMA@.account_command_outbox FOR EACH ROW
     EXECUTE FUNCTION @SCHEMA@.sluice_queue_append();

@@ -10,7 +10,7 @@
 #include "http/problem.h"
 
 static struct arena arena;
-static struct target target;
+static struct route_target target;
 static struct problem problem;
 static struct buf out;
 
@@ -36,22 +36,23 @@ static const struct route_key ROWS[] = {
 
 static enum route_result find(const char *method, const char *text, size_t *at, char allow[ROUTE_ALLOW_MAX])
 {
-    cr_assert(target_parse(text, &arena, &target), "%s", text);
+    cr_assert(route_target_parse(text, &arena, &target), "%s", text);
     return route_find(ROWS, ARRAY_SIZE(ROWS), sizeof ROWS[0], method, &target, at, allow);
 }
 
 Test(route, a_target_is_cut_before_it_is_decoded)
 {
-    cr_assert(target_parse("/v1/a%2Fb%20c/%C3%A9?from=2026-01-01T00:00:00+08:00&x=%26&empty&e2=", &arena, &target));
+    cr_assert(
+        route_target_parse("/v1/a%2Fb%20c/%C3%A9?from=2026-01-01T00:00:00+08:00&x=%26&empty&e2=", &arena, &target));
     cr_assert_eq(target.n_segments, 3);
     cr_assert_str_eq(target.segments[1], "a/b c");
     cr_assert_str_eq(target.segments[2], "\xc3\xa9");
     cr_assert_str_eq(target.path, "/v1/a%2Fb%20c/%C3%A9");
-    cr_assert_str_eq(target_parameter(&target, "from"), "2026-01-01T00:00:00+08:00");
-    cr_assert_str_eq(target_parameter(&target, "x"), "&");
-    cr_assert_str_eq(target_parameter(&target, "empty"), "");
-    cr_assert_str_eq(target_parameter(&target, "e2"), "");
-    cr_assert_null(target_parameter(&target, "nothing"));
+    cr_assert_str_eq(route_parameter(&target, "from"), "2026-01-01T00:00:00+08:00");
+    cr_assert_str_eq(route_parameter(&target, "x"), "&");
+    cr_assert_str_eq(route_parameter(&target, "empty"), "");
+    cr_assert_str_eq(route_parameter(&target, "e2"), "");
+    cr_assert_null(route_parameter(&target, "nothing"));
 }
 
 Test(route, broken_targets_are_refused)
@@ -61,12 +62,12 @@ Test(route, broken_targets_are_refused)
         "/a%2",   "/%zz",       "/%00",     "/%0a",       "/%ff",
         "/a?b=%", "/a?b=1&b=2", "/a?b=%0d", "/a?%00=1",   "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17"};
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-        cr_assert_not(target_parse(bad[i], &arena, &target), "row %zu: %s", i, bad[i]);
+        cr_assert_not(route_target_parse(bad[i], &arena, &target), "row %zu: %s", i, bad[i]);
     }
     static char longer[TARGET_BYTES_MAX + 3];
     memset(longer, 'a', sizeof longer - 1);
     longer[0] = '/';
-    cr_assert_not(target_parse(longer, &arena, &target));
+    cr_assert_not(route_target_parse(longer, &arena, &target));
 }
 
 Test(route, method_and_path_choose_the_row)
@@ -101,15 +102,15 @@ Test(route, method_and_path_choose_the_row)
 Test(page, a_cursor_comes_back_as_the_key)
 {
     struct page page;
-    cr_assert(target_parse("/f?limit=7&from=a%26b&cursor=x", &arena, &target));
+    cr_assert(route_target_parse("/f?limit=7&from=a%26b&cursor=x", &arena, &target));
     page_link(&target, "0|12", &out);
     cr_assert_str_eq(buf_str(&out), "</f?cursor=1307c3132&limit=7&from=a%26b>; rel=\"next\"");
-    cr_assert(target_parse("/f?cursor=1307c3132&limit=7", &arena, &target));
+    cr_assert(route_target_parse("/f?cursor=1307c3132&limit=7", &arena, &target));
     cr_assert(page_parse(&target, &page, &problem), "%s", problem.detail);
     cr_assert_eq(page.limit, 7);
     cr_assert(page.has_after);
     cr_assert_str_eq(page.after, "0|12");
-    cr_assert(target_parse("/f", &arena, &target));
+    cr_assert(route_target_parse("/f", &arena, &target));
     cr_assert(page_parse(&target, &page, &problem));
     cr_assert_eq(page.limit, PAGE_LIMIT_DEFAULT);
     cr_assert_not(page.has_after);
@@ -124,14 +125,14 @@ Test(page, limits_and_cursors_are_checked)
     struct page page;
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         problem = (struct problem){0};
-        cr_assert(target_parse(bad[i], &arena, &target));
+        cr_assert(route_target_parse(bad[i], &arena, &target));
         cr_assert_not(page_parse(&target, &page, &problem), "row %zu", i);
         cr_assert_eq(problem.status, 400);
         cr_assert_str_eq(problem.field, i < 5 ? "limit" : "cursor");
     }
     char longer[2 * PAGE_KEY_MAX + 40] = "/f?cursor=1";
     memset(longer + 11, '3', 2 * PAGE_KEY_MAX + 2);
-    cr_assert(target_parse(longer, &arena, &target));
+    cr_assert(route_target_parse(longer, &arena, &target));
     cr_assert_not(page_parse(&target, &page, &problem));
 }
 

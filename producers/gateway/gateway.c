@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The gateway role: options, routes, threads, and the order in which they end. */
+#include "gateway/gateway.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "gateway/ask.h"
+#include "gateway/gateway_internal.h"
+#include "runtime/process.h"
+
+#define BODY_BYTES_MAX ((size_t)256 << 10)
+#define TURN_MS 1000
+#define GRACE_MS 3000 /* for clients to take their answers */
+
+static const struct option OPTIONS[] = {
+    {.name = "gateway.batch.rows.max",
+     .type = OPTION_INT,
+     .value = "500",
+     .min = 1,
+     .max = 5000,
+     .help = "Requests that share one transaction at most."},
+    {.name = "gateway.body.bytes.max",
+     .type = OPTION_INT,
+     .value = "65536",
+     .min = 1024,
+     .max = (int64_t)BODY_BYTES_MAX,
+     .help = "Bytes of a request's body; a larger one gets 413."},
+    {.name = "gateway.commit.wait.ms",
+     .type = OPTION_INT,
+     .value = "20000",
+     .min = 100,
+     .max = 600000,
+     .help =
+         "Milliseconds for which the outcome of a COMMIT whose answer was lost is looked for before its requests get "
+         "503 outcome_unknown."},
+    {.name = "gateway.connections.address.max",
+     .type = OPTION_INT,
+     .value = "1024",
+     .min = 1,
+     .max = 65536,
+     .help = "Connections from one address; further ones are closed. A proxy is one address."},
+    {.name = "gateway.connections.max",
+     .type = OPTION_INT,
+     .value = "1024",
+     .min = 1,
+     .max = 65536,
+     .help = "Connections open at once; further ones get 503."},
+    {.name = "gateway.header.bytes.max",
+     .type = OPTION_INT,
+     .value = "16384",
+     .min = 1024,
+     .max = 1048576,
+     .help = "Bytes of a request's first line and headers; more gets 431."},
+    {.name = "gateway.idle.timeout.ms",
+     .type = OPTION_INT,
+     .value = "60000",
+     .min = 100,
+     .max = 3600000,
+     .help = "Milliseconds after which a connection without a request is closed."},
+    {.name = "gateway.listen",
+     .type = OPTION_STRING,
+     .value = "127.0.0.1:7101",
+     .max = 80,
+     .help = "Address for services, IP:PORT; others than loopback need gateway.tokens.file."},
+    {.name = "gateway.parked.max",
+     .type = OPTION_INT,
+     .value = "4096",
+     .min = 1,
+     .max = 65536,
+     .help = "Requests that wait for the database or for a result at once; further ones get 503."},
+    {.name = "gateway.queue.max",
+     .type = OPTION_INT,
+     .value = "4096",
+     .min = 1,
+     .max = 65536,
+     .help = "Requests that wait to be stored, and as many questions; further ones get 503 and nothing of them is "
+             "stored."},
+    {.name = "gateway.readers",
+     .type = OPTION_INT,
+     .value = "2",
+     .min = 1,
+     .max = GATEWAY_THREADS_MAX,
+     .help = "Threads, each with a session, that answer GET."},
+    {.name = "gateway.request.timeout.ms",
+     .type = OPTION_INT,
+     .value = "10000",
+     .min = 100,
+     .max = 600000,
+     .help = "Milliseconds in which a request must be there as a whole; then it gets 408."},
+    {.name = "gateway.statement.timeout.ms",
+     .type = OPTION_INT,
+     .value = "5000",
+     .min = 100,
+     .max = 240000,
+     .help = "Milliseconds after which a statement is cancelled."},
+    {.name = "gateway.tokens.file",
+     .type = OPTION_STRING,
+     .value = "",
+     .help = "File with a line `caller token-or-@file` for each caller; without it everybody on this machine is the "
+             "caller local."},
+    {.name = "gateway.wait.poll.ms",
+     .type = OPTION_INT,
+     .value = "5",
+     .min = 1,
+     .max = 1000,
+     .help = "Milliseconds between two looks for the results of all requests that wait (Prefer: wait)."},
+    {.name = "gateway.writers",
+     .type = OPTION_INT,
+     .value = "2",
+     .min = 1,
+     .max = GATEWAY_THREADS_MAX,
+     .help = "Threads, each with a session, that make requests durable."},
+};
+
+const struct option_table gateway_options = {.component = "gateway",
+                                             .help = "HTTP for services: transfers, accounts and payments.",
+                                             .rows = OPTIONS,
+                                             .n_rows = ARRAY_SIZE(OPTIONS)};
+
+const struct service_route GATEWAY_ROUTES[] = {
+    {{"POST", "/v1/transfers"}, ask_transfer, GATEWAY_JSON, BODY_BYTES_MAX, true, false},
+    {{"GET", "/v1/transfers/{id}"}, ask_show_transfer, NULL, 0, true, false},
+    {{"POST", "/v1/transfers/{id}/confirm"}, ask_confirm, GATEWAY_JSON, BODY_BYTES_MAX, true, false},
+    {{"POST", "/v1/transfers/{id}/cancel"}, ask_cancel, GATEWAY_JSON, BODY_BYTES_MAX, true, false},
+    {{"POST", "/v1/accounts/{id}"}, ask_account, GATEWAY_JSON, BODY_BYTES_MAX, true, false},
+    {{"GET", "/v1/accounts/{id}"}, ask_show_account, NULL, 0, true, false},
+    {{"GET", "/v1/accounts/{id}/flows"}, ask_show_flows, NULL, 0, true, false},
+    {{"POST", "/v1/payments"}, ask_payment, GATEWAY_JSON, BODY_BYTES_MAX, true, false},
+    {{"GET", "/v1/payments/{id}"}, ask_show_payment, NULL, 0, true, false},
+};
+const size_t GATEWAY_ROUTES_N = ARRAY_SIZE(GATEWAY_ROUTES);
+
+/* ---------------------------------------------------------------------------------------------------- metrics */
+
+static void make_metrics(struct gateway *g)
+{
+    static const double ROWS[] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000};
+    g->batch_rows = metric_histogram("sluice_gateway_batch_rows", "Requests made durable by one transaction.", ROWS,
+                                     ARRAY_SIZE(ROWS), NULL);
+    g->commit_seconds = metric_histogram("sluice_gateway_commit_seconds", "Time to make a batch durable.",
+                                         METRIC_SECONDS, METRIC_SECONDS_N, NULL);
+    g->unknown = metric_counter("sluice_gateway_commits_unknown_total",
+                                "Transactions whose COMMIT was not answered, so that the rows were looked for.", NULL);
+    g->queue_depth = metric_gauge("sluice_gateway_queue_depth", "Requests that wait to be stored.", NULL);
+    g->waiting = metric_gauge("sluice_gateway_waiting", "Requests that wait for the ledger's result.", NULL);
+    g->parked = metric_gauge("sluice_gateway_parked", "Requests that are not answered yet.", NULL);
+    g->connections = metric_gauge("sluice_gateway_connections", "Connections that are open.", NULL);
+}
+
+static void count(void *opaque, const struct service_route *route, unsigned status, double seconds)
+{
+    (void)opaque;
+    const char *pattern = route == NULL ? "" : route->key.pattern;
+    const char *method = route == NULL ? "" : route->key.method;
+    metric_inc(metric_counter("sluice_gateway_requests_total", "Requests by route and status.",
+                              "route=\"%s %s\",status=\"%u\"", method, pattern, status));
+    metric_observe(metric_histogram("sluice_gateway_request_seconds", "Time from a request's first line to its end.",
+                                    METRIC_SECONDS, METRIC_SECONDS_N, "route=\"%s %s\"", method, pattern),
+                   seconds);
+}
+
+/* ---------------------------------------------------------------------------------------------------- life */
+
+static enum rc start_worker(struct gateway *g, struct worker *w, const char *name, void *(*run)(void *),
+                            struct err *err)
+{
+    w->g = g;
+    (void)snprintf(w->name, sizeof w->name, "%s", name);
+    int failed = pthread_create(&w->thread, NULL, run, w);
+    if (failed != 0) {
+        FAIL(err, RC_FATAL, "cannot start a thread: %s", strerror(failed));
+    }
+    w->runs = true;
+    return RC_OK;
+}
+
+static void join_worker(struct worker *w)
+{
+    if (w->runs) {
+        (void)pthread_join(w->thread, NULL);
+        w->runs = false;
+    }
+}
+
+static enum rc start_workers(struct gateway *g, struct err *err)
+{
+    char name[32];
+    TRY(start_worker(g, &g->waiter.worker, "waiter", waiter_run, err));
+    for (size_t i = 0; i < g->n_writers; i++) {
+        (void)snprintf(name, sizeof name, "writer-%zu", i + 1);
+        TRY(start_worker(g, &g->writers[i], name, writer_run, err));
+    }
+    for (size_t i = 0; i < g->n_readers; i++) {
+        (void)snprintf(name, sizeof name, "reader-%zu", i + 1);
+        TRY(start_worker(g, &g->readers[i], name, reader_run, err));
+    }
+    return RC_OK;
+}
+
+static enum rc start_service(struct gateway *g, const struct config *cfg, struct err *err)
+{
+    const char *tokens = config_str(cfg, "gateway.tokens.file");
+    if (tokens[0] != '\0' && callers_read(tokens, &g->callers, err) != RC_OK) {
+        return err_prefix(err, "option gateway.tokens.file");
+    }
+    const struct service_options opt = {
+        .address = config_str(cfg, "gateway.listen"),
+        .routes = GATEWAY_ROUTES,
+        .n_routes = GATEWAY_ROUTES_N,
+        .callers = g->callers,
+        .limits = {.connections = (unsigned)config_int(cfg, "gateway.connections.max"),
+                   .connections_per_address = (unsigned)config_int(cfg, "gateway.connections.address.max"),
+                   .parked = (unsigned)config_int(cfg, "gateway.parked.max"),
+                   .header_bytes = (size_t)config_int(cfg, "gateway.header.bytes.max"),
+                   .body_bytes = (size_t)config_int(cfg, "gateway.body.bytes.max"),
+                   .idle_ms = config_int(cfg, "gateway.idle.timeout.ms"),
+                   .request_ms = config_int(cfg, "gateway.request.timeout.ms")},
+        .tokens_option = "gateway.tokens.file",
+        .opaque = g,
+        .done = count};
+    if (service_start(&opt, &g->service, err) != RC_OK) {
+        return err_prefix(err, "option gateway.listen");
+    }
+    role_ready(g->ctx, "http", true, service_address(g->service));
+    log_info("gateway", "listening", KV_S("address", service_address(g->service)),
+             KV_I("callers", (int64_t)callers_count(g->callers)));
+    return RC_OK;
+}
+
+static void watch_service(struct gateway *g)
+{
+    struct watch *watch = role_watch(g->ctx, "main", 60000);
+    while (!role_wait_ms(g->ctx, TURN_MS)) {
+        role_tick(watch);
+        metric_set(g->parked, service_parked(g->service));
+        metric_set(g->connections, service_connections(g->service));
+    }
+    role_unwatch(g->ctx, watch);
+}
+
+/* Nobody new; what was accepted is stored and answered; whoever waits for a result hears that it is accepted. */
+static void stop(struct gateway *g)
+{
+    if (g->service != NULL) {
+        service_drain(g->service);
+    }
+    job_queue_close(&g->writes);
+    job_queue_close(&g->reads);
+    for (size_t i = 0; i < g->n_writers; i++) {
+        join_worker(&g->writers[i]);
+    }
+    waiter_close(&g->waiter);
+    join_worker(&g->waiter.worker);
+    for (size_t i = 0; i < g->n_readers; i++) {
+        join_worker(&g->readers[i]);
+    }
+    g->service = service_stop(g->service, GRACE_MS);
+    g->callers = callers_free(g->callers);
+    job_queue_done(&g->writes);
+    job_queue_done(&g->reads);
+    waiter_done(&g->waiter);
+}
+
+static enum rc gateway_run(struct role_ctx *ctx, struct err *err)
+{
+    const struct config *cfg = role_config(ctx);
+    struct gateway *g = xcalloc(1, sizeof *g);
+    g->ctx = ctx;
+    g->session = (struct session_options){.url = config_str(cfg, "database.url"),
+                                          .schema = config_str(cfg, "database.schema"),
+                                          .statement_timeout_ms = config_int(cfg, "gateway.statement.timeout.ms")};
+    g->batch_rows_max = (size_t)config_int(cfg, "gateway.batch.rows.max");
+    g->commit_wait_ms = config_int(cfg, "gateway.commit.wait.ms");
+    g->wait_poll_ms = config_int(cfg, "gateway.wait.poll.ms");
+    g->n_writers = (size_t)config_int(cfg, "gateway.writers");
+    g->n_readers = (size_t)config_int(cfg, "gateway.readers");
+    job_queue_init(&g->writes, (size_t)config_int(cfg, "gateway.queue.max"));
+    job_queue_init(&g->reads, (size_t)config_int(cfg, "gateway.queue.max"));
+    waiter_init(&g->waiter);
+    make_metrics(g);
+    process_raise_descriptors(); /* each connection holds one */
+    role_ready(ctx, "postgres", false, "connecting");
+    enum rc rc = start_workers(g, err);
+    if (rc == RC_OK) {
+        rc = start_service(g, cfg, err);
+    }
+    if (rc == RC_OK) {
+        watch_service(g);
+    }
+    stop(g);
+    free(g);
+    return rc;
+}
+
+const struct role gateway_role = {.name = "gateway",
+                                  .help = "HTTP for services: what they ask for becomes durable, then it is answered",
+                                  .http_port = 7100,
+                                  .options = &gateway_options,
+                                  .run = gateway_run};

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Shared by the files of the gateway. Threads: the service's (checks what is asked, hands it over), writers (make it
+ * durable, many jobs a transaction), the waiter (Prefer: wait), readers (GET), and main.
+ */
+#ifndef SLUICE_GATEWAY_INTERNAL_H
+#define SLUICE_GATEWAY_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/metric.h"
+#include "gateway/gateway.h"
+#include "gateway/job.h"
+#include "gateway/session.h"
+
+#define GATEWAY_THREADS_MAX 16
+#define GATEWAY_AWAY_RETRY_AFTER_S 2
+#define GATEWAY_JSON "application/json"
+
+struct gateway;
+
+struct worker {
+    struct gateway *g;
+    pthread_t thread;
+    bool runs;
+    bool up; /* its session is open; the writer's own */
+    char name[32];
+};
+
+/* Calls whose commands are durable and whose clients wait for what the ledger says. */
+struct waiter {
+    struct worker worker;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct job *first; /* who has come since the thread looked */
+    bool stopping;
+};
+
+struct gateway {
+    struct role_ctx *ctx;
+    struct service *service;
+    struct callers *callers;
+    struct session_options session;
+    size_t batch_rows_max;
+    int64_t commit_wait_ms;
+    int64_t wait_poll_ms;
+
+    struct job_queue writes, reads;
+    struct worker writers[GATEWAY_THREADS_MAX], readers[GATEWAY_THREADS_MAX];
+    size_t n_writers, n_readers;
+    struct waiter waiter;
+    _Atomic int writers_up;
+
+    struct metric *batch_rows, *commit_seconds, *unknown, *queue_depth, *waiting, *parked, *connections;
+};
+
+/* writer.c, reader.c, waiter.c: the threads' functions; opaque is the struct worker. */
+void *writer_run(void *opaque);
+void *reader_run(void *opaque);
+void *waiter_run(void *opaque);
+
+void waiter_init(struct waiter *w);
+void waiter_done(struct waiter *w);
+/* The job is durable; the call is answered when it is decided, or when its time is over. */
+void waiter_add(struct waiter *w, struct job *job);
+/* Everybody is answered now, and the thread ends. */
+void waiter_close(struct waiter *w);
+
+/* answer.c: complete answers; they finish parked calls. */
+void answer_accepted(struct job *job);
+void answer_shown(struct job *job, unsigned status, const char *json);
+void answer_refused(struct job *job, unsigned status, const char *code, const char *field, const char *detail);
+/* 422 with a code of the ledger. */
+void answer_rejected(struct job *job, const char *code);
+/* 503 and Retry-After; code database_unavailable or outcome_unknown. */
+void answer_away(struct job *job, const char *code, const char *detail);
+void answer_written(struct gateway *g, struct job *job);
+
+#endif

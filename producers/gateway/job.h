@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is asked of the gateway, from the request's check to its answer; and the queues in which it waits for a thread.
+ */
+#ifndef SLUICE_GATEWAY_JOB_H
+#define SLUICE_GATEWAY_JOB_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/uuid.h"
+#include "http/call.h"
+#include "http/page.h"
+
+enum job_kind {
+    /* a row of account_command_outbox */
+    JOB_TRANSFER,
+    JOB_TRY,
+    JOB_CONFIRM,
+    JOB_CANCEL,
+    JOB_LINKED,
+    JOB_OPEN,
+    JOB_SET,
+    /* rows of payment_transactions and payment_outbox */
+    JOB_PAYMENT,
+    /* a question */
+    JOB_SHOW_TRANSFER,
+    JOB_SHOW_ACCOUNT,
+    JOB_SHOW_FLOWS,
+    JOB_SHOW_PAYMENT,
+    JOB_KINDS
+};
+/* As in account_command_outbox.command; NULL for those that are no commands. */
+extern const char *const JOB_COMMANDS[JOB_KINDS];
+
+struct job_flows {
+    struct page page;
+    const char *from, *to; /* RFC 3339; NULL = none */
+    bool csv;
+};
+
+/* Lives in the call's arena, and as long as the call. */
+struct job {
+    struct job *next;
+    struct http_call *call;
+    struct arena *arena; /* the call's */
+    enum job_kind kind;
+    char id[UUID_TEXT_LEN + 1]; /* of the row, chosen by us: so that it can be looked for */
+    const char *caller;
+    const char *key;         /* partition_key: debit account, account, payment */
+    const char *subject;     /* id of the transfer (of a set: its first), account or payment */
+    const char *payload;     /* JSON, in one form: the same content is the same text */
+    const char *traceparent; /* NULL = none */
+    int wait_s;              /* Prefer: wait; -1 = none */
+    int64_t wait_until_ms;   /* monotonic */
+    struct job_flows flows;
+
+    /* What came of a payment. */
+    enum { PAYMENT_CREATED, PAYMENT_REPEATED, PAYMENT_OTHER_CONTENT, PAYMENT_OTHER_CALLER } result;
+    const char *shown; /* JSON */
+};
+
+/* First in, first out, bounded. */
+struct job_queue {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct job *first, *last;
+    size_t n, max;
+    bool closed;
+};
+
+void job_queue_init(struct job_queue *q, size_t max);
+void job_queue_done(struct job_queue *q);
+/* False: full or closed. The job is the queue's afterwards. */
+bool job_queue_put(struct job_queue *q, struct job *job);
+/* Up to max jobs; waits for the first at most wait_ms. */
+size_t job_queue_take(struct job_queue *q, struct job **out, size_t max, int64_t wait_ms);
+/* Nothing more is taken in; what is in there can still be taken out. */
+void job_queue_close(struct job_queue *q);
+/* Closed, and nothing left. */
+bool job_queue_over(struct job_queue *q);
+size_t job_queue_length(struct job_queue *q);
+
+#endif

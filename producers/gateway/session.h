@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sessions of the gateway's threads. Every statement has a deadline on this side too: a server that is frozen, or a
+ * network that swallows everything, must not hold a request for ever.
+ *
+ * Thread: one at a time per session.
+ */
+#ifndef SLUICE_GATEWAY_SESSION_H
+#define SLUICE_GATEWAY_SESSION_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct session_options {
+    const char *url;
+    const char *schema;
+    int64_t statement_timeout_ms; /* the server's; ours is SESSION_SLACK_MS longer */
+};
+#define SESSION_SLACK_MS 3000
+
+struct session {
+    const struct session_options *opt;
+    PGconn *conn; /* NULL = closed */
+};
+
+/*
+ * Opens the session if it is closed, and checks that what is written there can be durable: a primary, the tables,
+ * synchronous_commit not off. RETRY: away. FATAL: the URL (code ERR_CONFIG), or tables are missing.
+ */
+enum rc session_open(struct session *s, struct err *err) MUST_USE;
+void session_close(struct session *s);
+
+/* As pg_query(). RETRY with code "timeout" when no answer came in time. Once the session is lost it is closed. */
+enum rc session_query(struct session *s, const char *sql, int n, const char *const *params, PGresult **out_res,
+                      struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Queues: order, bound, closing; and members that money moves by. */
+#include "gateway/job.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/check.h"
+#include "gateway/flows.h"
+
+Test(job_queue, first_in_first_out_and_bounded)
+{
+    struct job_queue q;
+    struct job jobs[4] = {{.wait_s = 0}, {.wait_s = 1}, {.wait_s = 2}, {.wait_s = 3}};
+    struct job *out[4];
+    job_queue_init(&q, 3);
+    cr_assert_eq(job_queue_take(&q, out, 4, 0), 0);
+    for (int i = 0; i < 3; i++) {
+        cr_assert(job_queue_put(&q, &jobs[i]));
+    }
+    cr_assert_not(job_queue_put(&q, &jobs[3]), "full");
+    cr_assert_eq(job_queue_take(&q, out, 2, 1000), 2);
+    cr_assert_eq(out[0], &jobs[0]);
+    cr_assert_eq(out[1], &jobs[1]);
+    cr_assert(job_queue_put(&q, &jobs[3]));
+    job_queue_close(&q);
+    cr_assert_not(job_queue_put(&q, &jobs[0]), "closed");
+    cr_assert_not(job_queue_over(&q), "something is left");
+    cr_assert_eq(job_queue_take(&q, out, 4, 60000), 2);
+    cr_assert_eq(out[0], &jobs[2]);
+    cr_assert_eq(out[1], &jobs[3]);
+    cr_assert(job_queue_over(&q));
+    cr_assert_eq(job_queue_take(&q, out, 4, 60000), 0, "a closed queue does not wait");
+    job_queue_done(&q);
+}
+
+struct amount_row {
+    const char *text, *code; /* NULL = taken */
+};
+
+Test(check, amounts_have_a_code_for_each_mistake)
+{
+    static const struct amount_row rows[] = {{"1", NULL},
+                                             {"9223372036854775807", NULL},
+                                             {"0", "amount_not_positive"},
+                                             {"-5", "amount_not_positive"},
+                                             {"-99999999999999999999", "amount_not_positive"},
+                                             {"9223372036854775808", "amount_too_large"},
+                                             {"1.0", "field_type"},
+                                             {"1e2", "field_type"},
+                                             {"\"1\"", "field_type"},
+                                             {"null", "field_type"}};
+    struct arena arena;
+    arena_init(&arena, 1024);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[64];
+        struct problem problem = {0};
+        struct body_value *value = NULL;
+        struct fields f;
+        int64_t n = 0;
+        (void)snprintf(text, sizeof text, "{\"amount\": %s}", rows[i].text);
+        cr_assert_eq(body_parse(text, strlen(text), &arena, &value, &problem), RC_OK);
+        fields_begin(&f, value, "", &problem);
+        cr_assert_eq(member_amount(&f, FIELD_REQUIRED, &n), rows[i].code == NULL, "row %zu", i);
+        cr_assert_str_eq(problem.code, rows[i].code == NULL ? "" : rows[i].code, "row %zu", i);
+    }
+    arena_done(&arena);
+}
+
+Test(check, ids_and_cursors)
+{
+    cr_assert(check_is_id("a.B_9:~@-"));
+    cr_assert_not(check_is_id("") || check_is_id("a b") || check_is_id("a/b") || check_is_id("\xc3\xa9"));
+    char longer[130];
+    memset(longer, 'a', 129);
+    longer[129] = '\0';
+    cr_assert_not(check_is_id(longer));
+    longer[128] = '\0';
+    cr_assert(check_is_id(longer));
+    cr_assert(flows_key_ok("0|12") && flows_key_ok("-1|0") == false);
+    cr_assert_not(flows_key_ok("0") || flows_key_ok("|") || flows_key_ok("0|") || flows_key_ok("x|1") ||
+                  flows_key_ok("99999999999999999|1") || flows_key_ok("0|1|2"));
+}
