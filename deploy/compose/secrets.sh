@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # secrets.sh DIR PLATFORM...: a file DIR/PLATFORM with a secret of Standard Webhooks (whsec_...) for each platform.
-# Repeating it keeps what is there. A secret in AI_CS_PLATFORM_<PLATFORM>_CALLBACK_SECRET is written instead, so that
+# And DIR/gateway.callers. Repeating it keeps what is there. A secret in AI_CS_PLATFORM_<PLATFORM>_CALLBACK_SECRET is written instead, so that
 # whoever signs and whoever verifies read the same file.
 
 set -eu
@@ -38,3 +38,11 @@ for platform in "$@"; do
         echo "secrets: $platform: generated" >&2
     fi
 done
+
+# The gateway's callers, one for a first try; more lines are added by hand, or SLUICE_GATEWAY_TOKENS_FILE names another file.
+if [ -s "$dir/gateway.callers" ]; then
+    echo "secrets: gateway.callers: kept" >&2
+else
+    put gateway.callers "demo $(head -c 32 /dev/urandom | base64 -w 0 | tr '+/' '-_')"
+    echo "secrets: gateway.callers: generated, with the caller demo" >&2
+fi

@@ -38,7 +38,7 @@ compose_project() {
     hash=$(cksum <<<"$DEV_ROOT" | cut -d' ' -f1)
     export COMPOSE_PROJECT_NAME=sluice-test-$hash IMAGE_TAG=test-$hash COMPOSE_PROGRESS=plain
     export STACK_SUBNET=10.214.$((hash % 256)).0/24 STACK_ENV_FILE=$COMPOSE_DIR/env
-    export POSTGRES_PORT=${POSTGRES_PORT:-35432} KAFKA_PORT=${KAFKA_PORT:-39092} RECEIVER_PORT=${RECEIVER_PORT:-37601}
+    export POSTGRES_PORT=${POSTGRES_PORT:-35432} KAFKA_PORT=${KAFKA_PORT:-39092} RECEIVER_PORT=${RECEIVER_PORT:-37601} GATEWAY_PORT=${GATEWAY_PORT:-37101}
     IMAGE_REVISION=$(git -C "$DEV_ROOT" rev-parse --short HEAD 2>/dev/null) || IMAGE_REVISION=unknown
     export IMAGE_REVISION
     cat >"$COMPOSE_DIR/env" <<'TEXT'

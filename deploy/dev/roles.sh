@@ -4,7 +4,7 @@
 # The roles of the stack as processes: ROLE-1, ROLE-2, ... each with pid file and log.
 
 # In the order of the road; `up` starts them so and `down` stops them backwards.
-readonly DEV_ROLES=(relay callback account sink)
+readonly DEV_ROLES=(relay gateway callback account sink)
 # Fixed for all roles that will be, so that a role keeps its port when others are added.
 readonly DEV_ROLE_PORTS=(relay gateway callback notify push account sink reconcile registry console)
 
@@ -33,6 +33,9 @@ role_port() {
     done
 }
 
+# Where an instance of the gateway listens for services; the sixth and later ones would need a port of their own.
+gateway_port() { printf '%s\n' $((PORT_BASE + 20 + $1)); }
+
 # Numbers of the recorded instances of a role, lowest first.
 role_instances() {
     local file
@@ -50,6 +53,11 @@ role_start() {
     if [[ -n $port ]]; then
         port_require "$port" "$role-$n" || return 1
         args=(--http "127.0.0.1:$port")
+    fi
+    if [[ $role == gateway ]]; then
+        ((n <= 5)) || { err "./dev starts at most five instances of the gateway" && return 1; }
+        port_require "$(gateway_port "$n")" "$role-$n" || return 1
+        args+=(--gateway.listen "127.0.0.1:$(gateway_port "$n")")
     fi
     mkdir -p "$DEV_STATE/pid" "$DEV_STATE/log" "$SLUICE_RUNTIME_DIR"
     spawn "$pid_file" "$log" "$(sluice_bin)" run "$role" "${args[@]}"

@@ -226,6 +226,7 @@ cmd_env() {
     for name in "${DEV_ROLES[@]}"; do
         printf 'export SLUICE_DEV_%s_HTTP=127.0.0.1:%s\n' "${name^^}" "$(role_port "$name" 1)"
     done
+    printf 'export SLUICE_DEV_GATEWAY_URL=http://127.0.0.1:%s\n' "$(gateway_port 1)"
     stack_running || note "the stack is down; ./dev up infra starts it"
 }
 
