@@ -44,17 +44,20 @@ int cmd_outbox_show(const struct cli *cli); /* outbox.c; ID */
 int cmd_outbox_replay(
     const struct cli *cli); /* outbox_replay.c; --id, --stuck, --older, --platform, --limit, --operator */
 
-int cmd_account_ls(const struct cli *cli);             /* account_show.c; --kind, --currency, --after, --limit */
-int cmd_account_show(const struct cli *cli);           /* account_show.c; ID */
-int cmd_account_flows(const struct cli *cli);          /* account_flows.c; ID, --from, --to, --limit, --csv */
-int cmd_account_transfer(const struct cli *cli);       /* account_transfer.c; ID */
-int cmd_account_adjust_propose(const struct cli *cli); /* account_adjust.c; the transfer, --as */
-int cmd_account_adjust_approve(const struct cli *cli); /* account_adjust.c; ID, --as, --note, --wait */
-int cmd_account_adjust_refuse(const struct cli *cli);  /* account_adjust.c; ID, --as, --note */
-int cmd_account_adjust_ls(const struct cli *cli);      /* account_adjust.c; --state */
-int cmd_account_check(const struct cli *cli);          /* account_check.c; --only */
-int cmd_account_open(const struct cli *cli);           /* account_ask.c; ID, settings, --wait */
-int cmd_account_set(const struct cli *cli);            /* account_ask.c; ID, settings, --wait */
+int cmd_account_ls(const struct cli *cli);              /* account_show.c; --kind, --currency, --after, --limit */
+int cmd_account_show(const struct cli *cli);            /* account_show.c; ID */
+int cmd_account_flows(const struct cli *cli);           /* account_flows.c; ID, --from, --to, --limit, --csv */
+int cmd_account_transfer(const struct cli *cli);        /* account_transfer.c; ID */
+int cmd_account_adjust_propose(const struct cli *cli);  /* account_adjust.c; the transfer, --as */
+int cmd_account_adjust_approve(const struct cli *cli);  /* account_adjust.c; ID, --as, --note, --wait */
+int cmd_account_adjust_refuse(const struct cli *cli);   /* account_adjust.c; ID, --as, --note */
+int cmd_account_adjust_ls(const struct cli *cli);       /* account_adjust.c; --state */
+int cmd_account_check(const struct cli *cli);           /* account_check.c; --only */
+int cmd_account_explain(const struct cli *cli);         /* account_explain.c; EVENT */
+int cmd_account_reviews_ls(const struct cli *cli);      /* account_reviews.c; --all, --code, --limit */
+int cmd_account_reviews_resolve(const struct cli *cli); /* account_reviews.c; ID, --as, --note */
+int cmd_account_open(const struct cli *cli);            /* account_ask.c; ID, settings, --wait */
+int cmd_account_set(const struct cli *cli);             /* account_ask.c; ID, settings, --wait */
 
 int cmd_tail(const struct cli *cli);   /* tail.c; TOPIC, --from, --until, --partition, --count, --key, --follow */
 int cmd_encode(const struct cli *cli); /* codec.c; SCHEMA, JSON lines on stdin */

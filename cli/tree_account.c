@@ -88,6 +88,27 @@ static const struct command ADJUST_CHILDREN[] = {
      .run = cmd_account_adjust_ls},
 };
 
+static const struct command_flag REVIEWS_FLAGS[] = {
+    {"all", NULL, "Also those that are resolved."},
+    {"code", "CODE", "Only these, such as amount_mismatch."},
+    {"limit", "N", "At most so many, the newest (default 100)."},
+};
+static const struct command_flag RESOLVE_FLAGS[] = {
+    {"as", "NAME", "Who has looked at it; needed."},
+    {"note", "TEXT", "What was done about it; needed."},
+};
+static const struct command REVIEWS_CHILDREN[] = {
+    {.name = "ls", .help = "Open reviews, the newest first.", FLAGS(REVIEWS_FLAGS), .run = cmd_account_reviews_ls},
+    {.name = "resolve",
+     .args = "ID",
+     .help = "Somebody has looked at it; nothing is booked by this.",
+     .more = "Exit code 3 when it was resolved before, 4 when there is none of that id.",
+     FLAGS(RESOLVE_FLAGS),
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_account_reviews_resolve},
+};
+
 const struct command ACCOUNT_CHILDREN[ACCOUNT_CHILDREN_N] = {
     {.name = "ls", .help = "Accounts with their balances, by id.", FLAGS(LS_FLAGS), .run = cmd_account_ls},
     {.name = "show",
@@ -143,6 +164,17 @@ const struct command ACCOUNT_CHILDREN[ACCOUNT_CHILDREN_N] = {
      .args_min = 1,
      .args_max = 1,
      .run = cmd_account_set},
+    {.name = "explain",
+     .args = "EVENT",
+     .help = "What an event of payments books and why, and what it has booked.",
+     .more =
+         "EVENT is the id of an event, the id of a payment (all that happened to it), or a file, - for stdin: a JSON\n"
+         "object with event_type, payment_id and the payload's fields, or the payload under \"payload\". It is looked\n"
+         "at beside the order as it is now; nothing is changed. Exit code 4: there is no such event or payment.",
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_account_explain},
+    {.name = "reviews", .help = "Payment events that need a person (docs/payments.md).", CHILDREN(REVIEWS_CHILDREN)},
     {.name = "adjust",
      .help = "Bookings by hand: one person proposes, another one approves.",
      CHILDREN(ADJUST_CHILDREN)},

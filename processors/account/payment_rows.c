@@ -15,11 +15,11 @@
 #define COLUMN_BYTES_MAX ((size_t)64 << 20)
 #define ACCOUNT_ID_BYTES ((size_t)256)
 
-static const char ORDERS[] =
-    "SELECT payment_id, account_id, channel, amount, currency, exponent, state, version, channel_txn_id,"
-    " refunded_amount, suspense_amount, carried_amount, credited,"
-    " (extract(epoch FROM confirmed_at) * 1000000)::bigint, callback_platform, callback_target"
-    " FROM payment_transactions WHERE payment_id = ANY ($1::text[]) ORDER BY payment_id FOR UPDATE";
+#define ORDERS                                                                                            \
+    "SELECT payment_id, account_id, channel, amount, currency, exponent, state, version, channel_txn_id," \
+    " refunded_amount, suspense_amount, carried_amount, credited,"                                        \
+    " (extract(epoch FROM confirmed_at) * 1000000)::bigint, callback_platform, callback_target"           \
+    " FROM payment_transactions WHERE payment_id = ANY ($1::text[]) ORDER BY payment_id"
 
 /* After the lock of the order nobody else adds to these. */
 static const char RECEIPTS[] =
@@ -31,6 +31,9 @@ static const char REFUNDS[] = "SELECT DISTINCT r.payment_id, r.refund_id, r.amou
                               " FROM unnest($1::text[], $2::text[]) AS u(id, refund)"
                               " JOIN payment_refunds r ON r.payment_id = u.id COLLATE \"C\""
                               "  AND r.refund_id = u.refund COLLATE \"C\"";
+static const char REVIEWED[] =
+    "SELECT DISTINCT r.payment_id, r.event_id FROM unnest($1::text[], $2::text[]) AS u(id, event)"
+    " JOIN payment_reviews r ON r.event_id = u.event AND r.payment_id = u.id COLLATE \"C\"";
 static const char MISSING[] = "SELECT u.id FROM unnest($1::text[]) AS u(id) WHERE NOT EXISTS"
                               " (SELECT 1 FROM account_slots s WHERE s.account_id = u.id COLLATE \"C\" AND s.slot = 0)";
 
@@ -97,12 +100,12 @@ static enum rc read_order(struct payment_rows *rows, const PGresult *res, int i,
     return RC_OK;
 }
 
-static enum rc load_orders(struct payment_rows *rows, PGconn *conn, const char *ids, struct err *err)
+static enum rc load_orders(struct payment_rows *rows, PGconn *conn, bool lock, const char *ids, struct err *err)
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
     const char *params[] = {ids};
 
-    TRY(pg_query(conn, ORDERS, 1, params, &res, err));
+    TRY(pg_query(conn, lock ? ORDERS " FOR UPDATE" : ORDERS, 1, params, &res, err));
     size_t n = (size_t)PQntuples(res);
     rows->list = arena_alloc(rows->arena, (n + 1) * sizeof(struct payment_row *));
     for (int i = 0; i < PQntuples(res); i++) {
@@ -151,6 +154,37 @@ static enum rc load_refunds(struct payment_rows *rows, PGconn *conn, const char 
         }
     }
     return RC_OK;
+}
+
+static enum rc load_reviewed(struct payment_rows *rows, PGconn *conn, const char *ids, const char *events,
+                             struct err *err)
+{
+    PGresult *res CLEANUP(pg_clearp) = NULL;
+    const char *params[] = {ids, events};
+
+    TRY(pg_query(conn, REVIEWED, 2, params, &res, err));
+    for (int i = 0; i < PQntuples(res); i++) {
+        struct payment_review_row *r = arena_alloc(rows->arena, sizeof(*r));
+        *r = (struct payment_review_row){
+            .next = rows->reviewed, .payment_id = copy(rows, res, i, 0), .event_id = copy(rows, res, i, 1)};
+        rows->reviewed = r;
+    }
+    return RC_OK;
+}
+
+static bool has_review(const struct payment_review_row *list, const struct payment_event *e)
+{
+    for (const struct payment_review_row *r = list; r != NULL; r = r->next) {
+        if (strcmp(r->event_id, e->event_id) == 0 && strcmp(r->payment_id, e->payment_id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool payment_rows_reviewed(const struct payment_rows *rows, const struct payment_event *e)
+{
+    return has_review(rows->reviewed, e) || has_review(rows->reviews, e);
 }
 
 /* Posting accounts of the orders, each once: they are few, one or two a channel and currency. */
@@ -206,10 +240,10 @@ static enum rc find_missing(struct payment_rows *rows, PGconn *conn, const struc
     return RC_OK;
 }
 
-enum rc payment_rows_load(struct payment_rows *rows, PGconn *conn, const struct posting *posting,
+enum rc payment_rows_load(struct payment_rows *rows, PGconn *conn, bool lock, const struct posting *posting,
                           const struct payment_names *names, size_t n, struct err *err)
 {
-    struct buf column[3];
+    struct buf column[4];
     enum rc rc = RC_OK;
 
     for (size_t i = 0; i < ARRAY_SIZE(column); i++) {
@@ -220,14 +254,16 @@ enum rc payment_rows_load(struct payment_rows *rows, PGconn *conn, const struct 
         add_text(&column[0], names[i].payment_id);
         add_text(&column[1], names[i].channel_txn_id);
         add_text(&column[2], names[i].refund_id);
+        add_text(&column[3], names[i].event_id);
     }
     for (size_t i = 0; i < ARRAY_SIZE(column); i++) {
         array_end(&column[i]);
     }
     const char *const params[] = {buf_str(&column[0]), buf_str(&column[1]), buf_str(&column[2])};
-    rc = load_orders(rows, conn, params[0], err);
+    rc = load_orders(rows, conn, lock, params[0], err);
     rc = rc != RC_OK ? rc : load_receipts(rows, conn, params, err);
     rc = rc != RC_OK ? rc : load_refunds(rows, conn, params[0], params[2], err);
+    rc = rc != RC_OK ? rc : load_reviewed(rows, conn, params[0], buf_str(&column[3]), err);
     rc = rc != RC_OK ? rc : find_missing(rows, conn, posting, err);
     for (size_t i = 0; i < ARRAY_SIZE(column); i++) {
         buf_done(&column[i]);
@@ -253,4 +289,24 @@ struct payment_row *payment_rows_find(const struct payment_rows *rows, const cha
         }
     }
     return NULL;
+}
+
+void payment_rows_seen(const struct payment_row *row, const struct payment_event *e, struct payment_seen *out)
+{
+    *out = (struct payment_seen){.receipt = false};
+    for (const struct payment_receipt *r = row->receipts; r != NULL; r = r->next) {
+        if (e->channel_txn_id != NULL && strcmp(r->channel_txn_id, e->channel_txn_id) == 0) {
+            out->receipt = true;
+            out->receipt_suspense = r->suspense && r->refund_id != NULL;
+        }
+        out->asked =
+            out->asked || (e->refund_id != NULL && r->refund_id != NULL && strcmp(r->refund_id, e->refund_id) == 0);
+    }
+    for (const struct payment_refund *r = row->refunds; r != NULL; r = r->next) {
+        if (e->refund_id != NULL && strcmp(r->refund_id, e->refund_id) == 0) {
+            out->refund = true;
+            out->refund_amount = r->amount;
+            out->refund_currency = r->currency;
+        }
+    }
 }

@@ -80,22 +80,29 @@ struct payment_request {
 
 /* What the batch names: parallel to its events; txn and refund may be NULL. */
 struct payment_names {
-    const char *payment_id, *channel_txn_id, *refund_id;
+    const char *payment_id, *channel_txn_id, *refund_id, *event_id;
 };
 
 struct payment_rows {
     struct arena *arena;       /* the batch's */
     struct payment_row **list; /* ascending by payment_id */
     size_t n, max;
-    struct payment_review_row *reviews;
+    struct payment_review_row *reviews;  /* made by this batch */
+    struct payment_review_row *reviewed; /* events of the batch that have one from before: ids only */
     struct payment_request *requests;
 };
 
-/* Locks and reads. names may have an order several times. */
-enum rc payment_rows_load(struct payment_rows *rows, PGconn *conn, const struct posting *posting,
+/* Locks and reads, or only reads (what is read so must not be written). names may have an order several times. */
+enum rc payment_rows_load(struct payment_rows *rows, PGconn *conn, bool lock, const struct posting *posting,
                           const struct payment_names *names, size_t n, struct err *err) MUST_USE;
 /* NULL: there is no such order. */
 struct payment_row *payment_rows_find(const struct payment_rows *rows, const char *payment_id);
+
+/* Has the event led to a review before, in this batch or before it? Then that is its answer for good. */
+bool payment_rows_reviewed(const struct payment_rows *rows, const struct payment_event *e);
+
+/* What was booked before under the numbers of the event, by this batch or before it. */
+void payment_rows_seen(const struct payment_row *row, const struct payment_event *e, struct payment_seen *out);
 
 /* Everything the batch has made of them. */
 enum rc payment_rows_write(struct payment_rows *rows, PGconn *conn, struct err *err) MUST_USE;

@@ -89,11 +89,12 @@ static enum rc pay_load(void *self, struct account_batch *b, void *const *items,
         if (!it->rec.for_others) {
             names[k++] = (struct payment_names){.payment_id = it->rec.e.payment_id,
                                                 .channel_txn_id = it->rec.e.channel_txn_id,
-                                                .refund_id = it->rec.e.refund_id};
+                                                .refund_id = it->rec.e.refund_id,
+                                                .event_id = it->rec.e.event_id};
         }
     }
     if (k > 0) {
-        TRY(payment_rows_load(&p->rows, b->conn, &p->posting, names, k, err));
+        TRY(payment_rows_load(&p->rows, b->conn, true, &p->posting, names, k, err));
     }
     for (size_t i = 0; i < n; i++) {
         struct item *it = items[i];
@@ -109,27 +110,6 @@ static void pay_want(void *self, struct account_batch *b, void *item)
 
     if (it->row != NULL) {
         payment_book_want(&p->posting, b, it->row, &it->rec);
-    }
-}
-
-/* What was booked before under the numbers of the event, by this batch or before it. */
-static void look_back(const struct payment_row *row, const struct payment_event *e, struct payment_seen *out)
-{
-    *out = (struct payment_seen){.receipt = false};
-    for (const struct payment_receipt *r = row->receipts; r != NULL; r = r->next) {
-        if (e->channel_txn_id != NULL && strcmp(r->channel_txn_id, e->channel_txn_id) == 0) {
-            out->receipt = true;
-            out->receipt_suspense = r->suspense && r->refund_id != NULL;
-        }
-        out->asked =
-            out->asked || (e->refund_id != NULL && r->refund_id != NULL && strcmp(r->refund_id, e->refund_id) == 0);
-    }
-    for (const struct payment_refund *r = row->refunds; r != NULL; r = r->next) {
-        if (e->refund_id != NULL && strcmp(r->refund_id, e->refund_id) == 0) {
-            out->refund = true;
-            out->refund_amount = r->amount;
-            out->refund_currency = r->currency;
-        }
     }
 }
 
@@ -274,7 +254,7 @@ static enum rc pay_decide(void *self, struct account_batch *b, void *item, struc
     (void)out_class;
     (void)err;
     *out = (struct ledger_result){.outcome = OUTCOME_APPLIED, .code = CODE_OK};
-    if (it->rec.for_others) {
+    if (it->rec.for_others || payment_rows_reviewed(&p->rows, &it->rec.e)) {
         out->outcome = OUTCOME_DUPLICATE; /* brings nothing new: what is counted as applied has left a row */
         return RC_OK;
     }
@@ -284,7 +264,7 @@ static enum rc pay_decide(void *self, struct account_batch *b, void *item, struc
         return RC_OK;
     }
     struct payment_order before = it->row->o;
-    look_back(it->row, &it->rec.e, &seen);
+    payment_rows_seen(it->row, &it->rec.e, &seen);
     payment_decide(&before, &it->rec.e, &seen, posting_window_days(&p->posting, before.channel), &d);
     enum payment_booked booked = book(p, b, it, &d, &code);
     enum payment_review review = payment_apply(&it->row->o, &it->rec.e, &d, booked);

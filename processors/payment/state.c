@@ -33,6 +33,22 @@ const char *const PAYMENT_CASE_NAMES[PAYMENT_CASES] = {
     [CASE_REST] = "rest",
 };
 
+static const char *const CASE_TEXTS[PAYMENT_CASES] = {
+    [CASE_ANY] = "",
+    [CASE_WRONG_CHANNEL] = "a success of another channel than the order's",
+    [CASE_WRONG_CURRENCY] = "in another currency than the order's",
+    [CASE_WRONG_AMOUNT] = "a success with another amount than the order's",
+    [CASE_FIRST] = "the first success of this order",
+    [CASE_AGAIN] = "booked before under the same number",
+    [CASE_ANOTHER] = "another success after one that was booked: paid once more",
+    [CASE_CONFLICT] = "booked before under the same number, with another amount",
+    [CASE_OVER] = "more than is left to be given back",
+    [CASE_LATE] = "a refund after the channel's refund window",
+    [CASE_SUSPENSE] = "a refund of money that stands in suspense",
+    [CASE_PART] = "a refund of a part of what is left",
+    [CASE_REST] = "a refund of all that is left",
+};
+
 const char *const PAYMENT_BOOKING_NAMES[PAYMENT_BOOKINGS] = {
     [BOOK_NONE] = "",
     [BOOK_CONFIRM] = "confirm",
@@ -80,6 +96,11 @@ static const char *const REVIEW_TEXTS[PAYMENT_REVIEWS] = {
 const char *payment_review_text(enum payment_review r)
 {
     return REVIEW_TEXTS[r];
+}
+
+const char *payment_case_text(enum payment_case c)
+{
+    return CASE_TEXTS[c];
 }
 
 bool payment_case_of(enum payment_event_type event, enum payment_case c)

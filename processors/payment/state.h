@@ -71,6 +71,8 @@ enum payment_case {
     PAYMENT_CASES
 };
 extern const char *const PAYMENT_CASE_NAMES[PAYMENT_CASES]; /* "first"; "" for CASE_ANY */
+/* What the case means, for people; "" for CASE_ANY. Static. */
+const char *payment_case_text(enum payment_case c);
 /* Can this event be this case? CASE_ANY only of events without cases. */
 bool payment_case_of(enum payment_event_type event, enum payment_case c);
 

@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS @SCHEMA@.payment_state_transitions (
     at         timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (payment_id, version)
 );
+CREATE INDEX IF NOT EXISTS payment_state_transitions_event ON @SCHEMA@.payment_state_transitions (event_id);
 
 -- Money that came: each transaction of the channel once. What stands in suspense has the number under which its refund
 -- was asked for, if one was.

@@ -14,6 +14,7 @@
 #include "account/payments.h"
 #include "base/clock.h"
 #include "base/metric.h"
+#include "ledger_check/check.h"
 #include "pg/conn.h"
 #include "runtime/dbproc_batch.h"
 #include "schemas/avro_set.h"
@@ -282,6 +283,24 @@ static void expect_sound(void)
     }
 }
 
+/* The checker's own word. The position's rows are the runtime's, which does not run here. */
+static void expect_checked(void)
+{
+    struct check_report report = {.accounts = 0};
+    const struct check_options opt = {.url = st.url, .schema = "public"};
+
+    stack_sql(db, "INSERT INTO sluice_positions (\"group\", topic, partition, next_offset, epoch, owner)"
+                  " SELECT \"group\", topic, partition, hi, 1, 'test' FROM account_journal ON CONFLICT DO NOTHING");
+    cr_assert_eq(check_run(&opt, &report, &err), RC_OK, "%s", err.text);
+    for (int i = 0; i < CHECKS; i++) {
+        const struct check_result *r = &report.results[i];
+        cr_expect(r->judged && r->offenders == 0, "%s: %s: %s, expected %s, found %s", CHECK_ABOUT[i].name,
+                  r->n > 0 ? r->findings[0].where : "", r->n > 0 ? r->findings[0].what : "",
+                  r->n > 0 ? r->findings[0].expected : "", r->n > 0 ? r->findings[0].found : "");
+    }
+    check_report_done(&report);
+}
+
 static double counted(const char *from, const char *to, bool again)
 {
     return metric_value(metric_counter("txn_state_transition_total", "",
@@ -396,6 +415,26 @@ Test(payment, a_success_that_is_not_the_orders_changes_nothing)
                                " AND (event -> 'payload' ->> 'amount')::int = 1199"),
                  1);
     expect_sound();
+}
+
+Test(payment, an_event_that_was_reviewed_stays_so)
+{
+    static const char json[] = "{\"channel\":\"wechat\",\"channel_txn_id\":\"t1\",\"amount\":5,\"currency\":\"CNY\","
+                               "\"paid_at\":\"2026-11-20T00:00:00Z\"}";
+
+    open_account("u1", "");
+    add_as("e-1", "payment.succeeded", "p1", json); /* there is no such order yet */
+    add_as("e-1", "payment.succeeded", "p1", json);
+    run();
+    order("p1", "u1", 5, NULL);
+    add_as("e-1", "payment.succeeded", "p1", json);
+    run();
+    expect_order("p1", "INIT 0 0 0 0");
+    expect_reviews("payment_unknown");
+    cr_expect_eq(stack_int(db, "SELECT sum(duplicates) FROM account_journal WHERE topic = 'payment.events'"), 2);
+    add_as("e-2", "payment.succeeded", "p1", json);
+    run();
+    expect_order("p1", "CONFIRMED 2 0 0 0");
 }
 
 /* ---- money without a place ---- */
@@ -822,6 +861,7 @@ Test(payment, random_events_keep_the_money)
         run();
         expect_sound();
     }
+    expect_checked();
     /* What came is what is there or has gone: receipts, less refunds and revocations, is clearing's claim. */
     cr_expect_eq(stack_int(db, "SELECT (SELECT sum(amount) FROM payment_receipts) - (SELECT sum(amount) FROM"
                                " payment_refunds) - (SELECT coalesce(sum(amount), 0) FROM account_transfers"
