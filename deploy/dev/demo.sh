@@ -5,7 +5,8 @@
 # well, slow, shaky, limited, down or gone; what became of each is compared in plan, tables, topics and at the receiver.
 # Then the endpoints are mended, and what died is sent again: one half by command, the other half in the runbook's SQL.
 #
-# demo_load.sh makes the load, demo_schedule.sh has the retries' pace, demo_count.sh and demo_*.sql the numbers.
+# demo_load.sh makes the load, demo_schedule.sh has the retries' pace, demo_count.sh and demo_*.sql the numbers; demo_money.sh
+# has an order that is paid, and the ledger.
 
 readonly DEMO_WRITERS=4 DEMO_EVENTS_DEFAULT=3000
 
@@ -130,6 +131,8 @@ demo_next() {
 The stack stays up. Next:
   ./dev sluice status                                where everything stands
   ./dev sluice dlq ls                                the dead letters that are left; dlq show ID
+  ./dev sluice account ls                            the accounts; account show ID, account flows ID
+  ./dev sluice account check                         can the ledger be wrong? It is looked up
   ./dev psql                                         for the runbook's queries (README.md has them)
   ./dev psql -c "INSERT INTO cs_platform_event_outbox (platform, event_type, callback_target, payload)
                  VALUES ('demo', 'hello', '$(./dev env | sed -n 's/.*_RECEIVER=//p')/fail/1', '{\"n\": 1}')"
@@ -174,6 +177,7 @@ cmd_demo() {
     demo_begin
     demo_first_round
     demo_second_round
+    demo_money
     demo_verdict "$((SECONDS - began))"
     ! demo_callback_is_fast || demo_callback_restore || die "callback is not up again (see above)"
     demo_next
