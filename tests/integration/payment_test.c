@@ -753,6 +753,22 @@ Test(payment, two_instances_at_once_end_as_one_after_the_other)
     expect_sound();
 }
 
+Test(payment, an_order_is_locked_before_it_is_judged)
+{
+    PGconn *other CLEANUP(pg_closep) = stack_session(&st, false);
+
+    order("p1", "u1", 100, NULL);
+    add("payment.created", "p1", "{}");
+    run();
+    stack_sql(other, "BEGIN; SELECT 1 FROM payment_transactions WHERE payment_id = 'p1' FOR UPDATE");
+    stack_sql(db, "SET lock_timeout = 100");
+    add("payment.created", "p1", "{}"); /* a repetition, which would write nothing */
+    cr_expect_eq(try_batch(&one), RC_RETRY, "%s", err.text);
+    cr_expect_str_eq(err.code, "55P03");
+    stack_sql(other, "COMMIT");
+    cr_expect_eq(try_batch(&one), RC_OK, "%s", err.text);
+}
+
 Test(payment, a_batch_that_is_rolled_back_leaves_nothing)
 {
     open_account("u1", "");
@@ -787,6 +803,7 @@ Test(payment, orders_whose_time_has_come_are_asked_to_expire_once)
     stack_sql(db, "UPDATE payment_transactions SET state = 'CONFIRMED' WHERE payment_id = 'p2'");
     PGconn *other CLEANUP(pg_closep) = stack_session(&st, false);
     stack_sql(other, "BEGIN; SELECT 1 FROM payment_transactions WHERE payment_id = 'p3' FOR UPDATE");
+    stack_sql(db, "SET lock_timeout = 2000"); /* it passes over what is locked */
     cr_assert_eq(payments_sweep(db, 10, &n, &err), RC_OK, "%s", err.text);
     cr_expect_eq(n, 2, "p0 and p1; p3 is locked");
     stack_sql(other, "COMMIT");
