@@ -25,6 +25,12 @@ static void add_readers(struct status *st)
         .role = "callback", .topic = "callback.events", .group = delivery_group_name(st->cfg, "callback")};
     st->readers[1] = (struct status_reader){
         .role = "sink", .topic = "callback.outcomes", .database = true, .group = dbproc_group_name(st->cfg, "sink")};
+    for (size_t i = 0; i < 2; i++) {
+        st->readers[2 + i] = (struct status_reader){.role = "account",
+                                                    .topic = i == 0 ? "account.commands" : "payment.events",
+                                                    .database = true,
+                                                    .group = dbproc_group_name(st->cfg, "account")};
+    }
     for (size_t i = 0; i < STATUS_READERS; i++) {
         struct status_reader *r = &st->readers[i];
         r->full_topic = kafka_topic_name(st->cfg, r->topic);

@@ -22,7 +22,7 @@
 
 #define STATUS_UNKNOWN (-1)
 #define STATUS_ROWS_MAX 100000 /* rows counted of one kind */
-#define STATUS_READERS 2
+#define STATUS_READERS 4
 #define STATUS_PARTITIONS_MAX 1024 /* of one topic; those beyond are not looked at */
 #define STATUS_TOPICS_MAX 64
 

@@ -49,15 +49,16 @@ static void print_sources(const struct status *st, struct buf *out)
     char d[CELL_MAX];
     char e[CELL_MAX];
 
-    buf_puts(out,
-             "SOURCE       TABLE                     PUBLISHED  RATE/S   PENDING  OLDEST  WAITING     DUE  RELAY\n");
+    buf_puts(
+        out,
+        "SOURCE           TABLE                     PUBLISHED  RATE/S   PENDING  OLDEST  WAITING     DUE  RELAY\n");
     for (int i = 0; i < st->n_sources; i++) {
         const struct status_source *s = &st->sources[i];
         if (!st->db_known) {
-            buf_printf(out, "%-12s %-24s %10s\n", s->name, s->table, "?");
+            buf_printf(out, "%-16s %-24s %10s\n", s->name, s->table, "?");
             continue;
         }
-        buf_printf(out, "%-12s %-24s %10" PRId64 "  %6s  %8s  %6s  %7s  %6s  %s%s\n", s->name, s->table, s->published,
+        buf_printf(out, "%-16s %-24s %10" PRId64 "  %6s  %8s  %6s  %7s  %6s  %s%s\n", s->name, s->table, s->published,
                    per_second(a, s->rate), number(b, s->pending.n, s->pending.more),
                    age(c, s->pending.n > 0 ? s->oldest_s : -1),
                    s->has_waiting ? number(d, s->waiting.n, s->waiting.more) : "-", age(e, s->next_due_s),

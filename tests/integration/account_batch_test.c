@@ -38,26 +38,26 @@ static void expect(const char *what, const char *sql, const char *want)
     cr_expect_str_eq(got != NULL ? got : "", want, "%s: %s; expected %s", what, got != NULL ? got : "", want);
 }
 
-#define SLOTS                                                                                                      \
+#define SLOTS                                                                                                          \
     "SELECT string_agg(concat_ws(':', account_id, slot, balance, frozen, incoming, version), ' ' ORDER BY account_id," \
     " slot) FROM account_slots"
-#define TRANSFERS                                                                                                  \
-    "SELECT string_agg(concat_ws(':', transfer_id, state, code, version), ' ' ORDER BY transfer_id)"               \
+#define TRANSFERS                                                                                    \
+    "SELECT string_agg(concat_ws(':', transfer_id, state, code, version), ' ' ORDER BY transfer_id)" \
     " FROM account_transfers"
-#define FLOWS                                                                                                      \
+#define FLOWS                                                                                                          \
     "SELECT string_agg(concat_ws(':', account_id, version, kind, amount, balance_after, frozen_after, incoming_after," \
     " counter_account, transfer_id), ' ' ORDER BY account_id, slot, version) FROM account_flows"
-#define JOURNAL                                                                                                    \
-    "SELECT string_agg(concat_ws(':', partition, lo, hi, records, applied, duplicates, rejected, dead), ' '"       \
+#define JOURNAL                                                                                              \
+    "SELECT string_agg(concat_ws(':', partition, lo, hi, records, applied, duplicates, rejected, dead), ' '" \
     " ORDER BY partition) FROM account_journal WHERE \"group\" = '" RIG_GROUP "' AND topic = '" RIG_TOPIC "'"
 /* All that a batch decides but the times of booking; the hashes chain everything that moved. */
-#define DIGEST                                                                                                     \
-    "SELECT md5(string_agg(x, ' ' ORDER BY x)) FROM ("                                                             \
-    " SELECT concat_ws(':', 's', account_id, slot, currency, status, no_negative, max_balance, balance, frozen,"   \
-    "  incoming, version, hash, settings_version) AS x FROM account_slots"                                         \
-    " UNION ALL SELECT concat_ws(':', 't', transfer_id, state, version, code, debit_slot, credit_slot, amount,"    \
-    "  confirmed_amount, content_hash, event_id, effective_at) FROM account_transfers"                             \
-    " UNION ALL SELECT concat_ws(':', 'f', account_id, slot, version, hash) FROM account_flows"                    \
+#define DIGEST                                                                                                   \
+    "SELECT md5(string_agg(x, ' ' ORDER BY x)) FROM ("                                                           \
+    " SELECT concat_ws(':', 's', account_id, slot, currency, status, no_negative, max_balance, balance, frozen," \
+    "  incoming, version, hash, settings_version) AS x FROM account_slots"                                       \
+    " UNION ALL SELECT concat_ws(':', 't', transfer_id, state, version, code, debit_slot, credit_slot, amount,"  \
+    "  confirmed_amount, content_hash, event_id, effective_at) FROM account_transfers"                           \
+    " UNION ALL SELECT concat_ws(':', 'f', account_id, slot, version, hash) FROM account_flows"                  \
     " UNION ALL SELECT concat_ws(':', 'd', id, outcome, code) FROM account_decisions) d"
 
 static void open_accounts(uint32_t part)
@@ -82,11 +82,13 @@ Test(account_batch, applied_duplicate_rejected_and_dead_side_by_side)
            "a:1:post:1000:1000:0:0:bank:t1 a:2:post:-300:700:0:0:b:t3 b:1:post:300:300:0:0:a:t3 "
            "bank:1:post:-1000:-1000:0:0:a:t1");
     expect("journal", JOURNAL, "0:0:7:7:4:1:1:1 1:0:1:1:1:0:0:0");
-    expect("dead letters", "SELECT string_agg(topic || (SELECT h ->> 1 FROM jsonb_array_elements(headers) h WHERE"
-                           " h ->> 0 = '__dlq.errors.class'), ' ') FROM dead_letter_outbox",
+    expect("dead letters",
+           "SELECT string_agg(topic || (SELECT h ->> 1 FROM jsonb_array_elements(headers) h WHERE"
+           " h ->> 0 = '__dlq.errors.class'), ' ') FROM dead_letter_outbox",
            "account.dlqmalformed");
-    expect("decisions", "SELECT string_agg(concat_ws(':', event_id, account_id, transfer_id, command, outcome, code),"
-                        " ' ' ORDER BY queue_seq) FROM account_decisions",
+    expect("decisions",
+           "SELECT string_agg(concat_ws(':', event_id, account_id, transfer_id, command, outcome, code),"
+           " ' ' ORDER BY queue_seq) FROM account_decisions",
            "o-bank:bank:open:applied o-a:a:open:applied o-b:b:open:applied "
            "e-t2:a:t2:transfer:rejected:insufficient_funds");
     expect("on the road, in the order of each account",
@@ -104,17 +106,19 @@ Test(account_batch, the_decision_has_every_column_of_the_transfer)
 
     open_accounts(0);
     rig_transfer(&r, 0, "t1", "bank", "a", 1000);
-    rig_add(&r, 0, "x1", "try",
-            "{\"transfer_id\":\"h1\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":50,\"currency\":\"CNY\",\"timeout_s\":60,"
-            "\"reference\":\"a \\\"b\\\" \\n\"}",
-            now);
+    rig_add(
+        &r, 0, "x1", "try",
+        "{\"transfer_id\":\"h1\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":50,\"currency\":\"CNY\",\"timeout_s\":60,"
+        "\"reference\":\"a \\\"b\\\" \\n\"}",
+        now);
     rig_add(&r, 0, "x2", "confirm", "{\"transfer_id\":\"h1\",\"debit\":\"a\",\"amount\":20}", now);
     rig_add(&r, 0, "x3", "cancel", "{\"transfer_id\":\"h2\",\"debit\":\"a\"}", now);
     rig_transfer(&r, 0, "t2", "a", "b", 5000);
-    rig_add(&r, 0, "x4", "linked",
-            "{\"transfers\":[{\"transfer_id\":\"l1\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":1,\"currency\":\"CNY\"},"
-            "{\"transfer_id\":\"l2\",\"debit\":\"b\",\"credit\":\"a\",\"amount\":2,\"currency\":\"CNY\"}]}",
-            now);
+    rig_add(
+        &r, 0, "x4", "linked",
+        "{\"transfers\":[{\"transfer_id\":\"l1\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":1,\"currency\":\"CNY\"},"
+        "{\"transfer_id\":\"l2\",\"debit\":\"b\",\"credit\":\"a\",\"amount\":2,\"currency\":\"CNY\"}]}",
+        now);
     rig_must(&r, 0);
     expect("transfers", TRANSFERS,
            "h1:confirmed:2 h2:cancelled_empty:1 l1:posted:1 l2:posted:1 t1:posted:1 t2:rejected:insufficient_funds:1");
@@ -124,7 +128,8 @@ Test(account_batch, the_decision_has_every_column_of_the_transfer)
         "  UNION ALL SELECT decision::jsonb FROM account_decisions WHERE transfer_id IS NOT NULL),"
         " last AS (SELECT DISTINCT ON (j ->> 'transfer_id') j FROM d ORDER BY j ->> 'transfer_id',"
         "  (j ->> 'version')::int DESC),"
-        " made AS (SELECT j ->> 'transfer_id' AS transfer_id, j ->> 'state' AS state, (j ->> 'version')::int AS version,"
+        " made AS (SELECT j ->> 'transfer_id' AS transfer_id, j ->> 'state' AS state, (j ->> 'version')::int AS "
+        "version,"
         "  j ->> 'code' AS code, j ->> 'debit' AS debit_account, j ->> 'credit' AS credit_account,"
         "  (j ->> 'debit_slot')::int AS debit_slot, (j ->> 'credit_slot')::int AS credit_slot,"
         "  (j ->> 'amount')::bigint AS amount, (j ->> 'confirmed_amount')::bigint AS confirmed_amount,"
@@ -169,7 +174,11 @@ Test(account_batch, the_size_of_the_batch_does_not_show)
                 (void)snprintf(payload, sizeof(payload),
                                "{\"transfer_id\":\"%s\",\"debit\":\"%s\",\"credit\":\"%s\",\"amount\":%d,"
                                "\"currency\":\"CNY\"}",
-                               id, i < 5 ? "bank" : i % 2 ? "a" : "b", i % 2 ? "b" : "a", 10 + i * 13 % 90);
+                               id,
+                               i < 5   ? "bank"
+                               : i % 2 ? "a"
+                                       : "b",
+                               i % 2 ? "b" : "a", 10 + i * 13 % 90);
             } else {
                 (void)snprintf(payload, sizeof(payload), "{\"transfer_id\":\"%s\",\"debit\":\"%s\"}", id,
                                i % 2 ? "a" : "b");
@@ -209,8 +218,9 @@ Test(account_batch, a_record_that_the_tables_refuse_leaves_its_neighbours_as_if_
     }
     rig_must(&r, 0);
     expect("slots", SLOTS, "a:0:99670:0:0:21 b:0:330:0:0:20 bank:0:-100000:0:0:1");
-    expect("dead", "SELECT count(*) || ' ' || min(h ->> 1) FROM dead_letter_outbox, jsonb_array_elements(headers) h"
-                   " WHERE h ->> 0 = '__dlq.errors.class'",
+    expect("dead",
+           "SELECT count(*) || ' ' || min(h ->> 1) FROM dead_letter_outbox, jsonb_array_elements(headers) h"
+           " WHERE h ->> 0 = '__dlq.errors.class'",
            "3 refused");
     expect("journal", JOURNAL, "0:0:27:27:24:0:0:3");
     expect("positions", "SELECT next_offset::text FROM sluice_positions WHERE partition = 0", "27");
@@ -245,8 +255,9 @@ Test(account_batch, an_event_id_of_another_command_is_a_dead_letter_and_not_lost
     rig_must(&r, 0);
     expect("transfers", TRANSFERS, "t1:cancelled_empty:1");
     expect("journal", JOURNAL, "0:0:7:7:4:1:0:2");
-    expect("dead", "SELECT count(*) || ' ' || min(h ->> 1) FROM dead_letter_outbox, jsonb_array_elements(headers) h"
-                   " WHERE h ->> 0 = '__dlq.errors.class'",
+    expect("dead",
+           "SELECT count(*) || ' ' || min(h ->> 1) FROM dead_letter_outbox, jsonb_array_elements(headers) h"
+           " WHERE h ->> 0 = '__dlq.errors.class'",
            "2 event_id_reused");
 }
 

@@ -110,8 +110,8 @@ static void expect_indexes(const char *name, const char *types, int n)
 
 static void expect_plans(void)
 {
-    PGresult *res CLEANUP(pg_clearp) = PQexec(
-        r.conn, "SELECT name, array_to_string(parameter_types, '|') FROM pg_prepared_statements ORDER BY name");
+    PGresult *res CLEANUP(pg_clearp) =
+        PQexec(r.conn, "SELECT name, array_to_string(parameter_types, '|') FROM pg_prepared_statements ORDER BY name");
 
     cr_assert_geq(PQntuples(res), 12);
     for (int analyzed = 0; analyzed < 2; analyzed++) {
@@ -148,8 +148,11 @@ Test(account_plan, every_statement_goes_by_an_index_whatever_the_size_of_the_bat
             rig_transfer(&r, 0, id, from, to, 1);
         }
         rig_add(&r, 0, k == 0 ? "s0" : k == 1 ? "s1" : "s2", "set", "{\"account_id\":\"u7\",\"no_negative\":true}", 0);
-        rig_add(&r, 0, k == 0 ? "c0" : k == 1 ? "c1" : "c2", "confirm", "{\"transfer_id\":\"old5\",\"debit\":\"u5\"}",
-                0);
+        rig_add(&r, 0,
+                k == 0   ? "c0"
+                : k == 1 ? "c1"
+                         : "c2",
+                "confirm", "{\"transfer_id\":\"old5\",\"debit\":\"u5\"}", 0);
         rig_must(&r, 0);
         cr_assert_eq(r.proc.tick(r.proc.self, r.conn, &r.err), RC_OK, "%s", r.err.text);
     }

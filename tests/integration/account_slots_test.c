@@ -47,12 +47,12 @@ static void expect(const char *what, const char *sql, const char *want)
     cr_expect_str_eq(got != NULL ? got : "", want, "%s: %s; expected %s", what, got != NULL ? got : "", want);
 }
 
-#define BANK                                                                                                 \
+#define BANK                                                                                                   \
     "SELECT string_agg(concat_ws(':', slot, balance, frozen, incoming), ' ' ORDER BY slot) FROM account_slots" \
     " WHERE account_id = 'bank'"
 /* Gapless versions, chained balances, in every slot. */
-#define CHAINS                                                                                                   \
-    "SELECT (count(*) FILTER (WHERE NOT ok))::text FROM (SELECT version = row_number() OVER w AND balance_after =" \
+#define CHAINS                                                                                                        \
+    "SELECT (count(*) FILTER (WHERE NOT ok))::text FROM (SELECT version = row_number() OVER w AND balance_after ="    \
     " sum(amount) OVER w AND frozen_after = sum(frozen_delta) OVER w AND incoming_after = sum(incoming_delta) OVER w" \
     " AS ok FROM account_flows WINDOW w AS (PARTITION BY account_id, slot ORDER BY version)) x"
 
@@ -101,10 +101,12 @@ Test(account_slots, a_limit_merges_the_slots_and_the_holds_follow)
     rig_add(&two, 0, "s1", "set", "{\"account_id\":\"bank\",\"max_balance\":5000000}", now);
     rig_must(&two, 1);
     expect("merged", BANK, "0:-1099450:9:7 1:0:0:0 3:0:0:0");
-    expect("flows", "SELECT string_agg(slot || ':' || amount, ' ' ORDER BY slot) FROM account_flows WHERE kind = 'merge'",
+    expect("flows",
+           "SELECT string_agg(slot || ':' || amount, ' ' ORDER BY slot) FROM account_flows WHERE kind = 'merge'",
            "0:220 1:-20 3:-200");
-    expect("holds", "SELECT string_agg(debit_slot || ' ' || credit_slot, ' ') FROM account_transfers"
-                    " WHERE state = 'held'",
+    expect("holds",
+           "SELECT string_agg(debit_slot || ' ' || credit_slot, ' ') FROM account_transfers"
+           " WHERE state = 'held'",
            "0 0 0 0");
 
     rig_transfer(&one, 0, "later", "a", "bank", 5);
@@ -159,8 +161,9 @@ Test(account_slots, two_that_book_the_same_accounts_in_opposite_order_never_lock
     cr_assert_eq(pthread_join(thread, NULL), 0);
     cr_expect_eq(a.deadlocks + b.deadlocks, 0);
     cr_expect_eq(a.retries + b.retries, 0, "the locks are waited for, no batch is repeated");
-    expect("balances", "SELECT string_agg(balance::text, ' ' ORDER BY account_id) FROM account_slots"
-                       " WHERE account_id IN ('a', 'b')",
+    expect("balances",
+           "SELECT string_agg(balance::text, ' ' ORDER BY account_id) FROM account_slots"
+           " WHERE account_id IN ('a', 'b')",
            "1000000 1000000");
     expect("transfers", "SELECT count(*)::text FROM account_transfers WHERE state = 'posted'", "1202");
     expect("chains", CHAINS, "0");
@@ -215,8 +218,9 @@ Test(account_slots, of_two_that_decide_one_transfer_at_once_the_second_answers_a
     same_id_at_once("same", "a", "b");
     expect("once", "SELECT count(*)::text FROM account_flows WHERE transfer_id = 'same'", "2");
     expect("the other one", "SELECT duplicates::text FROM account_journal WHERE partition = 2", "1");
-    expect("balances", "SELECT string_agg(balance::text, ' ' ORDER BY account_id) FROM account_slots"
-                       " WHERE account_id IN ('a', 'b')",
+    expect("balances",
+           "SELECT string_agg(balance::text, ' ' ORDER BY account_id) FROM account_slots"
+           " WHERE account_id IN ('a', 'b')",
            "999995 1000005");
 }
 
@@ -227,8 +231,9 @@ Test(account_slots, nor_do_they_decide_it_twice_where_they_do_not_meet_at_an_acc
     book(&one, "x", KNOWN_AFTER + 1, "bank", "fee", 1);
     book(&two, "y", KNOWN_AFTER + 1, "bank", "fee", 1);
     same_id_at_once("same", "bank", "fee");
-    expect("once", "SELECT string_agg(account_id || slot, ' ' ORDER BY account_id) FROM account_flows"
-                   " WHERE transfer_id = 'same'",
+    expect("once",
+           "SELECT string_agg(account_id || slot, ' ' ORDER BY account_id) FROM account_flows"
+           " WHERE transfer_id = 'same'",
            "bank1 fee1");
     expect("the other one", "SELECT duplicates::text FROM account_journal WHERE partition = 2", "1");
     expect("chains", CHAINS, "0");
@@ -248,8 +253,9 @@ Test(account_slots, an_account_that_two_open_at_once_is_opened_once)
     cr_expect_eq(joined(thread), RC_RETRY);
     rig_must(&two, 0);
     expect("account", "SELECT currency FROM accounts WHERE account_id = 'new'", "CNY");
-    expect("decisions", "SELECT string_agg(outcome || coalesce(code, ''), ' ' ORDER BY queue_seq) FROM account_decisions"
-                        " WHERE account_id = 'new'",
+    expect("decisions",
+           "SELECT string_agg(outcome || coalesce(code, ''), ' ' ORDER BY queue_seq) FROM account_decisions"
+           " WHERE account_id = 'new'",
            "applied rejectedaccount_exists_with_different_content");
 }
 
@@ -277,12 +283,14 @@ Test(account_slots, holds_that_have_expired_are_asked_for_once_and_then_expire)
 {
     int64_t now = clock_utc_us();
 
-    rig_add(&one, 0, "h1", "try",
-            "{\"transfer_id\":\"h1\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":7,\"currency\":\"CNY\",\"timeout_s\":1}",
-            now - 5000000);
-    rig_add(&one, 0, "h2", "try",
-            "{\"transfer_id\":\"h2\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":7,\"currency\":\"CNY\",\"timeout_s\":1}",
-            now - 5000000);
+    rig_add(
+        &one, 0, "h1", "try",
+        "{\"transfer_id\":\"h1\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":7,\"currency\":\"CNY\",\"timeout_s\":1}",
+        now - 5000000);
+    rig_add(
+        &one, 0, "h2", "try",
+        "{\"transfer_id\":\"h2\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":7,\"currency\":\"CNY\",\"timeout_s\":1}",
+        now - 5000000);
     rig_add(&one, 0, "h3", "try",
             "{\"transfer_id\":\"h3\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":7,\"currency\":\"CNY\","
             "\"timeout_s\":100}",
@@ -291,27 +299,31 @@ Test(account_slots, holds_that_have_expired_are_asked_for_once_and_then_expire)
     PGconn *other CLEANUP(pg_closep) = stack_session(&st, false);
     stack_sql(other, "BEGIN; SELECT 1 FROM account_transfers WHERE transfer_id = 'h2' FOR UPDATE");
     cr_assert_eq(two.proc.tick(two.proc.self, two.conn, &two.err), RC_OK, "%s", two.err.text);
-    expect("asked, where nobody is at work", "SELECT string_agg(partition_key || command || (payload ->> 'transfer_id'),"
-                                             " ' ') FROM account_command_outbox",
+    expect("asked, where nobody is at work",
+           "SELECT string_agg(partition_key || command || (payload ->> 'transfer_id'),"
+           " ' ') FROM account_command_outbox",
            "aexpireh1");
     stack_sql(other, "COMMIT");
     cr_assert_eq(two.proc.tick(two.proc.self, two.conn, &two.err), RC_OK);
     cr_assert_eq(one.proc.tick(one.proc.self, one.conn, &one.err), RC_OK);
-    expect("once each", "SELECT string_agg(payload ->> 'transfer_id', ' ' ORDER BY queue_seq)"
-                        " FROM account_command_outbox WHERE queue_txid IS NOT NULL",
+    expect("once each",
+           "SELECT string_agg(payload ->> 'transfer_id', ' ' ORDER BY queue_seq)"
+           " FROM account_command_outbox WHERE queue_txid IS NOT NULL",
            "h1 h2");
     stack_sql(db, "UPDATE account_transfers SET expiry_asked_at = now() - interval '61 s' WHERE transfer_id = 'h2'");
     cr_assert_eq(two.proc.tick(two.proc.self, two.conn, &two.err), RC_OK);
     expect("again after a minute", "SELECT count(*)::text FROM account_command_outbox", "3");
 
-    PGresult *res CLEANUP(pg_clearp) = PQexec(db, "SELECT id, payload, (extract(epoch FROM created_at) * 1000000)::bigint"
-                                                  " FROM account_command_outbox ORDER BY queue_seq");
+    PGresult *res CLEANUP(pg_clearp) =
+        PQexec(db, "SELECT id, payload, (extract(epoch FROM created_at) * 1000000)::bigint"
+                   " FROM account_command_outbox ORDER BY queue_seq");
     for (int i = 0; i < PQntuples(res); i++) {
         rig_add(&one, 0, PQgetvalue(res, i, 0), "expire", PQgetvalue(res, i, 1), pg_int(res, i, 2, 0));
     }
     rig_must(&one, 0);
-    expect("states", "SELECT string_agg(state, ' ' ORDER BY transfer_id) FROM account_transfers"
-                     " WHERE transfer_id ~ '^h'",
+    expect("states",
+           "SELECT string_agg(state, ' ' ORDER BY transfer_id) FROM account_transfers"
+           " WHERE transfer_id ~ '^h'",
            "expired expired held");
     expect("frozen", "SELECT frozen::text FROM account_slots WHERE account_id = 'a'", "7");
     expect("the one asked twice", "SELECT duplicates::text FROM account_journal WHERE partition = 0", "1");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account/account.h"
 #include "base/mem.h"
 #include "cli/status.h"
 #include "delivery_state/sink.h"
@@ -17,10 +18,10 @@ static struct err err;
 static char *events;
 static char *outcomes;
 
-/* The options of the sink too: status asks for its group. */
+/* The options of database processors too: status asks for their groups. */
 static void use_options(void)
 {
-    const struct option_table *tables[] = {&CORE_OPTIONS, &relay_options, &sink_options};
+    const struct option_table *tables[] = {&CORE_OPTIONS, &relay_options, &account_options, &sink_options};
     struct config *cfg = config_create(tables, ARRAY_SIZE(tables));
     char *url CLEANUP(freep) = xasprintf("DATABASE_URL=%s", st.url);
     char *envp[] = {url, NULL};

@@ -103,8 +103,9 @@ void rig_add(struct rig *r, uint32_t part, const char *event_id, const char *com
     struct buf out;
 
     buf_init(&out, (size_t)1 << 20);
-    buf_printf(&out, "{\"event_id\":\"%s\",\"command\":\"%s\",\"partition_key\":\"k\",\"caller\":\"\",\"payload\":",
-               event_id, command);
+    buf_printf(&out,
+               "{\"event_id\":\"%s\",\"command\":\"%s\",\"partition_key\":\"k\",\"caller\":\"\",\"payload\":", event_id,
+               command);
     buf_json_string(&out, payload, strlen(payload));
     buf_printf(&out, ",\"queue_seq\":1,\"created_at\":%" PRId64 "}", issued_us > 0 ? issued_us : clock_utc_us());
     rig_add_value(r, part, buf_str(&out));
@@ -114,10 +115,9 @@ void rig_add(struct rig *r, uint32_t part, const char *event_id, const char *com
 void rig_transfer(struct rig *r, uint32_t part, const char *id, const char *debit, const char *credit, int64_t amount)
 {
     char *event CLEANUP(freep) = xasprintf("e-%s", id);
-    char *payload CLEANUP(freep) =
-        xasprintf("{\"transfer_id\":\"%s\",\"debit\":\"%s\",\"credit\":\"%s\",\"amount\":%" PRId64
-                  ",\"currency\":\"CNY\"}",
-                  id, debit, credit, amount);
+    char *payload CLEANUP(freep) = xasprintf(
+        "{\"transfer_id\":\"%s\",\"debit\":\"%s\",\"credit\":\"%s\",\"amount\":%" PRId64 ",\"currency\":\"CNY\"}", id,
+        debit, credit, amount);
 
     rig_add(r, part, event, "transfer", payload, 0);
 }

@@ -16,7 +16,7 @@ t_begin "positions of database processors"
 S=$SLUICE_BIN
 id=$(outcome_row)
 t_exit "show before the first start" 0 "$S" position show --json
-t_eq "all partitions of both, none with a position" 12 "$(jq -s '[.[] | select(.position == null and .epoch == null)] | length' <<<"$T_OUT")"
+t_eq "all partitions of all, none with a position" 18 "$(jq -s '[.[] | select(.position == null and .epoch == null)] | length' <<<"$T_OUT")"
 
 start_role s1 sink
 for i in 1 2 3; do

@@ -11,7 +11,9 @@
 #include "account/fields.h"
 #include "schemas/avro_set.h"
 
-#define ID128 "a23456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456_8"
+#define ID128                                                                                                          \
+    "a234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012" \
+    "34567890123456_8"
 #define ISSUED INT64_C(1700000000000001)
 
 static struct avro_set *set;
@@ -57,8 +59,9 @@ static enum rc read_as(const char *command, const char *payload)
     return command_read(reader, text, strlen(text), &arena, &c, &class, &err);
 }
 
-#define TRANSFER                                                                                              \
-    "{\"transfer_id\":\"t1\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":100,\"currency\":\"CNY\",\"reference\":\"x y\"," \
+#define TRANSFER                                                                                                      \
+    "{\"transfer_id\":\"t1\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":100,\"currency\":\"CNY\",\"reference\":\"x " \
+    "y\","                                                                                                            \
     "\"effective_at\":\"2026-11-22T20:37:20.5+01:00\"}"
 
 Test(command, a_transfer_in_avro_and_in_json)
@@ -91,8 +94,9 @@ Test(command, a_transfer_in_avro_and_in_json)
 
 Test(command, the_other_forms)
 {
-    cr_assert_eq(read_as("try", "{\"transfer_id\":\"t\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":1,\"currency\":\"C\","
-                                "\"timeout_s\":30}"),
+    cr_assert_eq(read_as("try",
+                         "{\"transfer_id\":\"t\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":1,\"currency\":\"C\","
+                         "\"timeout_s\":30}"),
                  RC_OK, "%s", err.text);
     cr_expect_eq(c.expires_us, ISSUED + 30000000, "counted from when it was asked");
     cr_assert_eq(read_as("confirm", "{\"transfer_id\":\"t\",\"debit\":\"a\",\"amount\":7}"), RC_OK, "%s", err.text);
@@ -236,8 +240,7 @@ static const struct {
      "{\"transfer_id\":\"t\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":1,\"currency\":\"C\",\"timeout_s\":1,"
      "\"expires_at\":\"2026-11-22T20:37:20Z\"}",
      "fields payload.expires_at and timeout_s: expected one of them"},
-    {"try",
-     "{\"transfer_id\":\"t\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":1,\"currency\":\"C\",\"timeout_s\":0}",
+    {"try", "{\"transfer_id\":\"t\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":1,\"currency\":\"C\",\"timeout_s\":0}",
      "field payload.timeout_s is 0; expected 1 to 315360000"},
     {"try",
      "{\"transfer_id\":\"t\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":1,\"currency\":\"C\",\"timeout_s\":"
@@ -247,7 +250,8 @@ static const struct {
     {"cancel", "{\"transfer_id\":\"t\",\"debit\":\"a\",\"amount\":1}", "field payload.amount is unknown"},
     {"expire", "{\"debit\":\"a\"}", "field payload.transfer_id is missing"},
     {"open", "{\"account_id\":\"a\"}", "field payload.currency is missing"},
-    {"open", "{\"account_id\":\"a\",\"currency\":\"C\",\"exponent\":5}", "field payload.exponent is 5; expected 0 to 4"},
+    {"open", "{\"account_id\":\"a\",\"currency\":\"C\",\"exponent\":5}",
+     "field payload.exponent is 5; expected 0 to 4"},
     {"open", "{\"account_id\":\"a\",\"currency\":\"C\",\"kind\":\"bank\"}", "field payload.kind: expected one of"},
     {"open", "{\"account_id\":\"a\",\"currency\":\"C\",\"no_negative\":1}", "field payload.no_negative: expected true"},
     {"open", "{\"account_id\":\"a\",\"currency\":\"C\",\"max_balance\":null}",
@@ -344,10 +348,10 @@ Test(command, the_hash_is_of_what_was_asked_and_of_nothing_else)
 {
     static const struct {
         const char *from, *to;
-    } other[] = {{"\"t1\"", "\"t2\""},     {"\"debit\":\"a\"", "\"debit\":\"c\""},
-                 {"\"b\"", "\"c\""},       {"100", "101"},
-                 {"CNY", "USD"},           {"x y", "x  y"},
-                 {"20.5+01", "20.6+01"},   {",\"reference\":\"x y\"", ""},
+    } other[] = {{"\"t1\"", "\"t2\""},   {"\"debit\":\"a\"", "\"debit\":\"c\""},
+                 {"\"b\"", "\"c\""},     {"100", "101"},
+                 {"CNY", "USD"},         {"x y", "x  y"},
+                 {"20.5+01", "20.6+01"}, {",\"reference\":\"x y\"", ""},
                  {"\"x y\"", "\"\""}};
     unsigned char first[LEDGER_HASH_BYTES];
     unsigned char hash[LEDGER_HASH_BYTES];
@@ -382,12 +386,14 @@ Test(command, no_two_commands_have_one_canonical_text)
     unsigned char b[LEDGER_HASH_BYTES];
 
     hash_of("try", "{\"transfer_id\":\"t\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":1,\"currency\":\"C\"}", a);
-    hash_of("try",
-            "{\"transfer_id\":\"t\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":1,\"currency\":\"C\",\"reference\":\"-\"}",
-            b);
+    hash_of(
+        "try",
+        "{\"transfer_id\":\"t\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":1,\"currency\":\"C\",\"reference\":\"-\"}",
+        b);
     cr_expect_neq(memcmp(a, b, sizeof(a)), 0);
     hash_of("try",
-            "{\"transfer_id\":\"t\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":1,\"currency\":\"C\",\"timeout_s\":5}", b);
+            "{\"transfer_id\":\"t\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":1,\"currency\":\"C\",\"timeout_s\":5}",
+            b);
     cr_expect_neq(memcmp(a, b, sizeof(a)), 0);
     hash_of("open", "{\"account_id\":\"t\",\"currency\":\"C\"}", a);
     hash_of("open", "{\"account_id\":\"t\",\"currency\":\"C\",\"exponent\":3}", b);

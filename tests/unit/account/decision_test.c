@@ -60,7 +60,8 @@ Test(decision, a_transfer_with_every_column)
         buf_str(&out),
         "{\"op\":\"confirm\",\"state\":\"confirmed\",\"version\":2,\"transfer_id\":\"t:1\",\"debit\":\"a\","
         "\"credit\":\"b\",\"debit_slot\":0,\"credit_slot\":7,\"amount\":9223372036854775807,\"confirmed_amount\":5,"
-        "\"currency\":\"CNY\",\"reference\":\"a \\\"quoted\\\"\\nline \xc3\xbc\",\"caller\":\"shop\",\"set_id\":\"t:0\","
+        "\"currency\":\"CNY\",\"reference\":\"a \\\"quoted\\\"\\nline "
+        "\xc3\xbc\",\"caller\":\"shop\",\"set_id\":\"t:0\","
         "\"content_hash\":\"" HASH "\",\"event_id\":\"e1\",\"effective_at\":\"2023-11-14T22:13:20.000001Z\","
         "\"expires_at\":\"2023-11-14T22:13:20.000002Z\",\"booked_at\":\"2023-11-14T22:13:20.000003Z\","
         "\"updated_at\":\"2023-11-14T22:13:20.000004Z\"}");
@@ -88,16 +89,14 @@ Test(decision, what_is_null_is_left_out)
 Test(decision, a_refusal_with_and_without_a_transfer)
 {
     struct ledger_transfer t = full();
-    struct ledger_decision d = {.event_id = "e1",
-                                .account_id = "a",
-                                .transfer_id = "t:1",
-                                .op = OP_CONFIRM,
-                                .code = CODE_AMOUNT_EXCEEDS_HOLD};
+    struct ledger_decision d = {
+        .event_id = "e1", .account_id = "a", .transfer_id = "t:1", .op = OP_CONFIRM, .code = CODE_AMOUNT_EXCEEDS_HOLD};
 
     decision_of_row(&out, &d, T0);
-    cr_expect_str_eq(buf_str(&out),
-                     "{\"op\":\"confirm\",\"outcome\":\"rejected\",\"code\":\"amount_exceeds_hold\",\"transfer_id\":"
-                     "\"t:1\",\"account_id\":\"a\",\"event_id\":\"e1\",\"decided_at\":\"2023-11-14T22:13:20.000001Z\"}");
+    cr_expect_str_eq(
+        buf_str(&out),
+        "{\"op\":\"confirm\",\"outcome\":\"rejected\",\"code\":\"amount_exceeds_hold\",\"transfer_id\":"
+        "\"t:1\",\"account_id\":\"a\",\"event_id\":\"e1\",\"decided_at\":\"2023-11-14T22:13:20.000001Z\"}");
     t.state = TRANSFER_REJECTED;
     t.code = CODE_INSUFFICIENT_FUNDS;
     d.decided = &t;
@@ -107,15 +106,13 @@ Test(decision, a_refusal_with_and_without_a_transfer)
 
 Test(decision, an_account_and_its_limits)
 {
-    const struct ledger_account a = {.account_id = "a",
-                                     .currency = "JPY",
-                                     .exponent = 0,
-                                     .kind = KIND_MERCHANT,
-                                     .settings = {.status = ACCOUNT_FROZEN,
-                                                  .no_negative = true,
-                                                  .has_max = true,
-                                                  .max_balance = -1},
-                                     .settings_version = 3};
+    const struct ledger_account a = {
+        .account_id = "a",
+        .currency = "JPY",
+        .exponent = 0,
+        .kind = KIND_MERCHANT,
+        .settings = {.status = ACCOUNT_FROZEN, .no_negative = true, .has_max = true, .max_balance = -1},
+        .settings_version = 3};
     const struct ledger_decision d = {
         .event_id = "e1", .account_id = "a", .op = OP_SET, .applied = true, .account = &a};
 

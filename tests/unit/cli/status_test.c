@@ -184,6 +184,17 @@ static struct status *example(void)
                                             .members = STATUS_UNKNOWN,
                                             .rate = -1,
                                             .state = "its position is in PostgreSQL"};
+    for (size_t i = 2; i < STATUS_READERS; i++) {
+        st->readers[i] = (struct status_reader){.role = "account",
+                                                .topic = "account.commands",
+                                                .database = true,
+                                                .group = xstrdup("sluice-account"),
+                                                .full_topic = xstrdup("account.commands"),
+                                                .known = true,
+                                                .lag = {.records = 3, .oldest_ms = -1},
+                                                .members = 1,
+                                                .rate = -1};
+    }
     st->topics[0] = (struct status_topic){.name = "callback.dlq",
                                           .full_name = xstrdup("callback.dlq"),
                                           .partitions = 3,
@@ -216,9 +227,10 @@ Test(status_shown, a_line_for_each_stage)
 
     buf_init(&out, 1 << 16);
     status_print(st, &out);
-    has(buf_str(&out),
-        "callback     cs_platform_event_outbox        228       -   >100000      2h        3     12s  here:\"1\"\n");
+    has(buf_str(&out), "callback         cs_platform_event_outbox        228       -   >100000      2h        3     "
+                       "12s  here:\"1\"\n");
     has(buf_str(&out), "callback     callback.events                  17      12     59s        4        2  \n");
+    has(buf_str(&out), "account      account.commands                  3       -       -        -        1  \n");
     has(buf_str(&out),
         "sink         callback.outcomes                 ?       -       -        -        ?  its position");
     has(buf_str(&out), "cs_platform_event_outbox          40          3          ?          2          1\n");
@@ -246,7 +258,7 @@ Test(status_shown, the_half_that_is_away_is_named_and_the_other_shown)
     st->db_known = false;
     err_set(&st->db_err, RC_RETRY, __FILE__, __LINE__, "cannot connect");
     status_print(st, &out);
-    has(buf_str(&out), "callback     cs_platform_event_outbox          ?\n");
+    has(buf_str(&out), "callback         cs_platform_event_outbox          ?\n");
     has(buf_str(&out), "callback     callback.events                  17");
     has(buf_str(&out), "PostgreSQL: cannot connect\n");
 }
