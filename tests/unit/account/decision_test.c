@@ -112,7 +112,8 @@ Test(decision, an_account_and_its_limits)
         .exponent = 0,
         .kind = KIND_MERCHANT,
         .settings = {.status = ACCOUNT_FROZEN, .no_negative = true, .has_max = true, .max_balance = -1},
-        .settings_version = 3};
+        .settings_version = 3,
+        .version = 9};
     const struct ledger_decision d = {
         .event_id = "e1", .account_id = "a", .op = OP_SET, .applied = true, .account = &a};
 
@@ -120,7 +121,7 @@ Test(decision, an_account_and_its_limits)
     cr_expect_str_eq(buf_str(&out),
                      "{\"op\":\"set\",\"account_id\":\"a\",\"currency\":\"JPY\",\"exponent\":0,\"kind\":\"merchant\","
                      "\"status\":\"frozen\",\"no_negative\":true,\"credit_only\":false,\"debit_only\":false,"
-                     "\"max_balance\":-1,\"settings_version\":3,\"event_id\":\"e1\","
+                     "\"max_balance\":-1,\"settings_version\":3,\"flows\":9,\"event_id\":\"e1\","
                      "\"decided_at\":\"2023-11-14T22:13:20.000001Z\"}");
 }
 
