@@ -165,6 +165,11 @@ static void count(void *opaque, const struct service_route *route, unsigned stat
 
 /* ---------------------------------------------------------------------------------------------------- life */
 
+int64_t gateway_turn_ms(const struct gateway *g, int n)
+{
+    return 60000 + n * (g->session.statement_timeout_ms + SESSION_SLACK_MS);
+}
+
 static enum rc start_worker(struct gateway *g, struct worker *w, const char *name, void *(*run)(void *),
                             struct err *err)
 {

@@ -55,6 +55,9 @@ struct gateway {
     struct metric *batch_rows, *commit_seconds, *unknown, *queue_depth, *waiting, *parked, *connections;
 };
 
+/* How long a turn of a thread may take that makes up to n statements: none of them is cut short by the watchdog. */
+int64_t gateway_turn_ms(const struct gateway *g, int n);
+
 /* writer.c, reader.c, waiter.c: the threads' functions; opaque is the struct worker. */
 void *writer_run(void *opaque);
 void *reader_run(void *opaque);

@@ -29,7 +29,7 @@ void *reader_run(void *opaque)
     struct worker *w = opaque;
     struct gateway *g = w->g;
     struct session s = {.opt = &g->session};
-    struct watch *watch = role_watch(g->ctx, w->name, 60000);
+    struct watch *watch = role_watch(g->ctx, w->name, gateway_turn_ms(g, 4));
     while (!job_queue_over(&g->reads)) {
         struct job *job = NULL;
         role_tick(watch);

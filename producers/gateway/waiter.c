@@ -139,7 +139,7 @@ void *waiter_run(void *opaque)
     struct gateway *g = worker->g;
     struct asking a = {.w = &g->waiter};
     struct session s = {.opt = &g->session};
-    struct watch *watch = role_watch(g->ctx, worker->name, 60000);
+    struct watch *watch = role_watch(g->ctx, worker->name, gateway_turn_ms(g, 2));
     while (take_in(&a)) {
         struct err err = {0};
         role_tick(watch);

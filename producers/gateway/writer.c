@@ -67,6 +67,9 @@ static enum rc write_until_known(struct worker *w, struct session *s, struct job
         if (rc == RC_OK) {
             rc = jobs_store(s, jobs, n, &lost, err);
         }
+        if (rc == RC_FATAL) {
+            session_close(s); /* became a standby, lost its tables: looked at again when it is opened */
+        }
         if (rc == RC_OK || rc == RC_REJECT) {
             return rc;
         }
@@ -129,7 +132,7 @@ void *writer_run(void *opaque)
     struct gateway *g = w->g;
     struct session s = {.opt = &g->session};
     struct job **jobs = xcalloc(g->batch_rows_max, sizeof(struct job *));
-    struct watch *watch = role_watch(g->ctx, w->name, 2 * g->commit_wait_ms + 60000);
+    struct watch *watch = role_watch(g->ctx, w->name, 2 * g->commit_wait_ms + gateway_turn_ms(g, 6 * TRIES_MAX));
     struct err err = {0};
     while (!job_queue_over(&g->writes)) {
         role_tick(watch);

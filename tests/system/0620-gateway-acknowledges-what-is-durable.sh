@@ -129,6 +129,16 @@ gw POST /v1/transfers "$(body away)"
 gw_expect "afterwards it works again" 202
 t_eq "once" 1 "$(rows away)"
 
+# ---- the database refuses for a reason that somebody has to mend
+
+t_db "REVOKE INSERT ON account_command_outbox FROM CURRENT_USER"
+gw POST /v1/transfers "$(body revoked)"
+gw_expect "without the right to write" 503 database_unavailable
+t_db "GRANT INSERT ON account_command_outbox TO CURRENT_USER"
+gw POST /v1/transfers "$(body revoked)"
+gw_expect "with it again" 202
+t_eq "stored" 1 "$(rows revoked)"
+
 # ---- the queue is full
 
 gw_declared g
