@@ -53,6 +53,8 @@ int cmd_account_adjust_approve(const struct cli *cli);  /* account_adjust.c; ID,
 int cmd_account_adjust_refuse(const struct cli *cli);   /* account_adjust.c; ID, --as, --note */
 int cmd_account_adjust_ls(const struct cli *cli);       /* account_adjust.c; --state */
 int cmd_account_check(const struct cli *cli);           /* account_check.c; --only */
+int cmd_account_digest(const struct cli *cli);          /* account_rebuild.c; --balances */
+int cmd_account_rebuild(const struct cli *cli);         /* account_rebuild.c; --into, --alone */
 int cmd_account_explain(const struct cli *cli);         /* account_explain.c; EVENT */
 int cmd_account_reviews_ls(const struct cli *cli);      /* account_reviews.c; --all, --code, --limit */
 int cmd_account_reviews_resolve(const struct cli *cli); /* account_reviews.c; ID, --as, --note */

@@ -43,6 +43,13 @@ static const struct command_flag SET_FLAGS[] = {
     {"max-balance", "N", "Minor units, or none."},   WAIT_FLAG,
 };
 
+static const struct command_flag DIGEST_FLAGS[] = {
+    {"balances", NULL, "Only accounts, transfers and decisions."},
+};
+static const struct command_flag REBUILD_FLAGS[] = {
+    {"into", "URL", "A database that `sluice migrate` has made and nobody has used; needed."},
+    {"alone", NULL, "There is no live database to compare with: it is lost."},
+};
 static const struct command_flag PROPOSE_FLAGS[] = {
     {"debit", "ID", "The account that gives; needed."},
     {"credit", "ID", "The account that takes; needed."},
@@ -148,6 +155,21 @@ const struct command ACCOUNT_CHILDREN[ACCOUNT_CHILDREN_N] = {
              "docs/ledger.md says what an offender means and what to do.",
      FLAGS(CHECK_FLAGS),
      .run = cmd_account_check},
+    {.name = "digest",
+     .help = "SHA-256 sums of the ledger: equal sums, equal ledgers.",
+     .more = "accounts, transfers and decisions do not depend on the order in which instances booked; slots, flows\n"
+             "(with their hash chains) and places (the slots of transfers) do. Times of booking are in none.",
+     FLAGS(DIGEST_FLAGS),
+     .run = cmd_account_digest},
+    {.name = "rebuild",
+     .help = "The ledger again from the topic account.flows, into an empty database, and compared with the live one.",
+     .more =
+         "Nothing is decided anew. Nothing may be booked meanwhile: stop the role account, leave the relay until all\n"
+         "is published. Exit code 3 when the log has lost something or the two differ, with the first ten places;\n"
+         "75 when the live ledger went on, or has not published everything. Payments, positions and the journal are\n"
+         "not in that topic. --dry-run looks at log and databases.",
+     FLAGS(REBUILD_FLAGS),
+     .run = cmd_account_rebuild},
     {.name = "open",
      .args = "ID",
      .help = "Ask for a new account.",

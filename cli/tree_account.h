@@ -5,7 +5,7 @@
 
 #include "command.h"
 
-#define ACCOUNT_CHILDREN_N 10
+#define ACCOUNT_CHILDREN_N 12
 extern const struct command ACCOUNT_CHILDREN[ACCOUNT_CHILDREN_N];
 
 #endif

@@ -38,8 +38,13 @@ static void check(unsigned only)
     const struct check_options opt = {.url = st.url, .only = only};
     struct err err;
 
-    check_report_done(&report);
-    cr_assert_eq(check_run(&opt, &report, &err), RC_OK, "%s", err.text);
+    enum rc rc = RC_RETRY;
+
+    for (int i = 0; i < 3 && rc == RC_RETRY; i++) { /* a server that is too busy to answer */
+        check_report_done(&report);
+        rc = check_run(&opt, &report, &err);
+    }
+    cr_assert_eq(rc, RC_OK, "%s %s", err.code, err.text);
 }
 
 static char *all_findings(void)
@@ -183,10 +188,13 @@ static const struct {
      "INSERT INTO dead_letter_outbox (topic, headers) VALUES ('account.dlq', '[[\"__dlq.errors.group\","
      " \"sluice-account\"], [\"__dlq.errors.topic\", \"account.commands\"], [\"__dlq.errors.partition\", \"0\"],"
      " [\"__dlq.errors.offset\", \"1\"]]')"},
-    {CHECK_I5, "all topics",
+    {CHECK_I5, "topic account.commands",
      "UPDATE account_journal SET applied = applied - 1, duplicates = duplicates + 1 WHERE topic = 'account.commands'"},
-    {CHECK_I5, "all topics", "DELETE FROM account_decisions WHERE command = 'cancel'"},
-    {CHECK_I5, "all topics", "SELECT l_decide('e-x', 'alice', NULL, 'set', 'rejected', 'account_closed', '{}')"},
+    {CHECK_I5, "topic account.commands", "DELETE FROM account_decisions WHERE command = 'cancel'"},
+    {CHECK_I5, "topic account.commands",
+     "SELECT l_decide('e-x', 'alice', NULL, 'set', 'rejected', 'account_closed', '{}')"},
+    {CHECK_I5, "topic payment.events",
+     "UPDATE account_journal SET applied = applied - 1, duplicates = duplicates + 1 WHERE topic = 'payment.events'"},
 
     {CHECK_I6, "account alice slot 0 version 3", "UPDATE account_flows SET queue_seq = NULL WHERE " ALICE_3},
     {CHECK_I6, "account alice slot 0 version 3", "UPDATE account_flows SET queue_txid = NULL WHERE " ALICE_3},
