@@ -137,6 +137,15 @@ void command_hash(struct ledger_command *c)
 
 /* ---- payloads ---- */
 
+static enum rc check_reserved(const struct ledger_command *c, const char *path, struct err *err)
+{
+    if (ledger_id_reserved(c->transfer_id, c->caller)) {
+        FAIL(err, RC_REJECT, "field %s.transfer_id is %.32s; expected none that begins with pay:, merge: or adjust:", path,
+             c->transfer_id);
+    }
+    return RC_OK;
+}
+
 struct parse {
     struct arena *a;
     const char **class;
@@ -160,6 +169,7 @@ static enum rc read_transfer(const json_t *object, const char *path, const struc
 
     /* The last two are of a try only. */
     TRY(fields_read(object, path, fields, ARRAY_SIZE(fields) - (out->op == OP_TRY ? 0 : 2), p->a, p->class, err));
+    TRY(check_reserved(out, path, err));
     if (x->has_expires && x->has_timeout) {
         FAIL(err, RC_REJECT, "fields %s.expires_at and timeout_s: expected one of them", path);
     }
@@ -177,8 +187,9 @@ static enum rc read_hold(const json_t *object, const struct parse *p, struct led
         {"amount", FIELD_INT, .number = &out->amount, .given = &out->has_amount, .min = INT64_MIN, .max = INT64_MAX},
     };
 
-    return fields_read(object, "payload", fields, ARRAY_SIZE(fields) - (out->op == OP_CONFIRM ? 0 : 1), p->a, p->class,
-                       err);
+    TRY(fields_read(object, "payload", fields, ARRAY_SIZE(fields) - (out->op == OP_CONFIRM ? 0 : 1), p->a, p->class,
+                    err));
+    return check_reserved(out, "payload", err);
 }
 
 static enum rc read_open(const json_t *object, const struct parse *p, struct ledger_command *out, struct err *err)

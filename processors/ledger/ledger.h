@@ -72,6 +72,13 @@ struct ledger_settings {
     bool has_max;
     int64_t max_balance; /* valid when has_max */
 };
+/*
+ * Is the id one that the program makes itself? Of payments (pay:) and of merges (merge:) no command may be; of adjustments
+ * (adjust:) only those of the database's side, which name no caller. Whoever could take such an id beforehand would keep a
+ * payment from being booked.
+ */
+bool ledger_id_reserved(const char *transfer_id, const char *caller);
+
 /* Any of them set: the account books in slot 0 only. */
 bool ledger_limited(const struct ledger_settings *s);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The words of the ledger, as they stand in tables and topics. */
+#include <string.h>
+
 #include "ledger/ledger.h"
 
 const char *const LEDGER_OP_NAMES[LEDGER_OPS] = {
@@ -33,4 +35,10 @@ const char *const LEDGER_FLOW_KIND_NAMES[LEDGER_FLOW_KINDS] = {
 bool ledger_limited(const struct ledger_settings *s)
 {
     return s->status != ACCOUNT_OPEN || s->no_negative || s->credit_only || s->debit_only || s->has_max;
+}
+
+bool ledger_id_reserved(const char *transfer_id, const char *caller)
+{
+    return strncmp(transfer_id, "pay:", 4) == 0 || strncmp(transfer_id, "merge:", 6) == 0 ||
+           (strncmp(transfer_id, "adjust:", 7) == 0 && caller[0] != '\0');
 }

@@ -8,6 +8,8 @@
 #include "gateway/check.h"
 #include "ledger/ledger.h"
 
+#define RESERVED "ids that begin with pay:, merge: and adjust: are kept for the program"
+
 enum transfer_mode { MODE_TRY, MODE_POST };
 
 struct transfer {
@@ -22,6 +24,9 @@ static void read_transfer(struct fields *f, const char *fallback_id, enum transf
     *out = (struct transfer){0};
     out->transfer_id = member_id(f, "transfer_id", fallback_id == NULL ? FIELD_REQUIRED : FIELD_OPTIONAL);
     out->transfer_id = out->transfer_id == NULL ? fallback_id : out->transfer_id;
+    if (out->transfer_id != NULL && ledger_id_reserved(out->transfer_id, "service")) {
+        field_refuse(f, "transfer_id", "field_invalid", RESERVED);
+    }
     out->debit = member_id(f, "debit", FIELD_REQUIRED);
     out->credit = member_id(f, "credit", FIELD_REQUIRED);
     (void)member_amount(f, FIELD_REQUIRED, &out->amount);
@@ -204,6 +209,9 @@ static enum call_next ask_hold(struct http_call *call, struct gateway *g, enum j
     const char *id = ask_id(call, LEDGER_ID_MAX, &problem);
     if (id == NULL || !ask_body(call, &f, &problem)) {
         return ask_refuse(call, &problem);
+    }
+    if (ledger_id_reserved(id, "service")) {
+        field_refuse(&f, "transfer_id", "field_invalid", RESERVED);
     }
     const char *debit = member_id(&f, "debit", FIELD_REQUIRED);
     bool has_amount = kind == JOB_CONFIRM && member_amount(&f, FIELD_OPTIONAL, &amount);

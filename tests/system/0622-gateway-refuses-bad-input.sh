@@ -49,6 +49,10 @@ bad 422 field_invalid expires_at POST $T "{$ok, \"amount\": 1, \"expires_at\": \
 bad 422 field_invalid timeout_s POST $T "{$ok, \"amount\": 1, \"timeout_s\": 0}"
 bad 422 field_invalid timeout_s POST $T "{$ok, \"amount\": 1, \"timeout_s\": 5, \"expires_at\": \"2026-11-22T00:00:00Z\"}"
 bad 422 field_unknown timeout_s POST $T "{$ok, \"amount\": 1, \"mode\": \"post\", \"timeout_s\": 5}"
+bad 422 field_invalid transfer_id POST $T '{"transfer_id": "pay:o1:confirm", "debit": "a", "credit": "b", "amount": 1, "currency": "CNY"}'
+bad 422 field_invalid transfer_id POST $T '{"debit": "a", "credit": "b", "amount": 1, "currency": "CNY"}' -H 'Idempotency-Key: merge:x'
+bad 422 field_invalid transfer_id POST "$T/pay:o1:confirm/cancel" '{"debit": "a"}'
+bad 422 field_invalid transfer_id POST "$T/adjust:1/cancel" '{"debit": "a"}'
 bad 400 transfer_id_missing transfer_id POST $T '{"debit": "a", "credit": "b", "amount": 1, "currency": "CNY"}'
 bad 400 idempotency_key_invalid Idempotency-Key POST $T '{"debit": "a", "credit": "b", "amount": 1, "currency": "CNY"}' -H 'Idempotency-Key: a b'
 bad 422 field_invalid transfers POST $T '{"transfers": []}'

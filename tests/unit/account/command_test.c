@@ -197,6 +197,8 @@ static const struct {
     {"\"t1\"", "\"t\\ud800\"", M, "field payload is not a JSON object"},
     {"\"t1\"", "\"" ID128 "9\"", M, "field payload.transfer_id: expected 1 to 128 of"},
     {"\"t1\"", "17", M, "field payload.transfer_id: expected a string"},
+    {"\"t1\"", "\"pay:o1:confirm\"", M, "field payload.transfer_id is pay:o1:confirm; expected none that begins with"},
+    {"\"t1\"", "\"merge:e1\"", M, "field payload.transfer_id is merge:e1; expected none that begins with"},
     {"\"a\"", "\"a'--\"", M, "field payload.debit: expected 1 to 128 of"},
     {"\"CNY\"", "\"C-Y\"", M, "field payload.currency: expected 1 to 12 letters and digits"},
     {"\"CNY\"", "\"ABCDEFGHIJKLM\"", M, "field payload.currency: expected 1 to 12 letters and digits"},
