@@ -33,7 +33,11 @@ start_role a1 account
 bank_commands 301 900
 bank_settle 60
 stop_roles a1 relay
-digests() { "$SLUICE_BIN" account digest --balances; }
+digests() {
+    "$SLUICE_BIN" account digest --balances
+    t_db "SELECT 'transfers', count(*), md5(string_agg(concat_ws(' ', transfer_id, state, code, amount, confirmed_amount, debit_account,
+        credit_account), ',' ORDER BY transfer_id)) FROM account_transfers"
+}
 after=$(digests)
 records=$(bank_journal records)
 
