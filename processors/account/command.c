@@ -140,8 +140,32 @@ void command_hash(struct ledger_command *c)
 static enum rc check_reserved(const struct ledger_command *c, const char *path, struct err *err)
 {
     if (ledger_id_reserved(c->transfer_id, c->caller)) {
-        FAIL(err, RC_REJECT, "field %s.transfer_id is %.32s; expected none that begins with pay:, merge: or adjust:", path,
+        FAIL(err, RC_REJECT,
+             "field %s.transfer_id is %.32s; expected none that begins with pay:, merge: or adjust:", path,
              c->transfer_id);
+    }
+    return RC_OK;
+}
+
+/* Clearing and suspense say what channels owe: their accounts are opened by payments, or by operators. */
+static enum rc check_account(const struct ledger_command *c, struct err *err)
+{
+    if (c->caller[0] != '\0' && (strncmp(c->debit, "clearing:", 9) == 0 || strncmp(c->debit, "suspense:", 9) == 0)) {
+        FAIL(err, RC_REJECT,
+             "field payload.account_id is %.32s; expected none that begins with clearing: or suspense: of a command "
+             "with a "
+             "caller",
+             c->debit);
+    }
+    return RC_OK;
+}
+
+static enum rc check_kind(const struct ledger_command *c, struct err *err)
+{
+    if (c->caller[0] != '\0' && (c->kind == KIND_CLEARING || c->kind == KIND_SUSPENSE)) {
+        FAIL(err, RC_REJECT,
+             "field payload.kind is %s; expected user, merchant, fee or system of a command with a caller",
+             LEDGER_KIND_NAMES[c->kind]);
     }
     return RC_OK;
 }
@@ -211,7 +235,8 @@ static enum rc read_open(const json_t *object, const struct parse *p, struct led
     TRY(fields_read(object, "payload", fields, ARRAY_SIZE(fields), p->a, p->class, err));
     out->exponent = (int)exponent;
     out->kind = (enum ledger_kind)kind;
-    return RC_OK;
+    TRY(check_account(out, err));
+    return check_kind(out, err);
 }
 
 static enum rc read_set(const json_t *object, const struct parse *p, struct ledger_command *out, struct err *err)
@@ -239,7 +264,7 @@ static enum rc read_set(const json_t *object, const struct parse *p, struct ledg
     if (out->settings_mask == 0) {
         FAIL(err, RC_REJECT, "field payload: expected at least one setting");
     }
-    return RC_OK;
+    return check_account(out, err);
 }
 
 static enum rc read_linked(const json_t *object, const struct parse *p, struct ledger_command *out, struct err *err)

@@ -40,6 +40,18 @@ static int read_limits(struct fields *f, struct payload *p)
     return n;
 }
 
+/* Clearing and suspense are the program's, or an operator's (`sluice account open`). */
+static const char *read_kind(struct fields *f)
+{
+    static const char what[] = "expected user, merchant, fee or system";
+    const char *kind = one_of(f, "kind", LEDGER_KIND_NAMES, LEDGER_KINDS, what);
+    if (kind != NULL &&
+        (strcmp(kind, LEDGER_KIND_NAMES[KIND_CLEARING]) == 0 || strcmp(kind, LEDGER_KIND_NAMES[KIND_SUSPENSE]) == 0)) {
+        field_refuse(f, "kind", "field_invalid", what);
+    }
+    return kind;
+}
+
 static void read_open(struct fields *f, struct payload *p)
 {
     int64_t exponent = 0;
@@ -47,9 +59,7 @@ static void read_open(struct fields *f, struct payload *p)
     if (field_int(f, "exponent", FIELD_OPTIONAL, 0, 4, &exponent)) {
         payload_int(p, "exponent", exponent);
     }
-    payload_text(p, "kind",
-                 one_of(f, "kind", LEDGER_KIND_NAMES, LEDGER_KINDS,
-                        "expected user, merchant, clearing, suspense, fee or system"));
+    payload_text(p, "kind", read_kind(f));
     (void)read_limits(f, p);
 }
 
@@ -78,6 +88,9 @@ enum call_next ask_account(struct http_call *call, void *opaque)
     const char *id = ask_id(call, LEDGER_ID_MAX, &problem);
     if (id == NULL || !ask_body(call, &f, &problem)) {
         return ask_refuse(call, &problem);
+    }
+    if (check_is_own_account(id)) {
+        field_refuse(&f, "account_id", "field_invalid", CHECK_OWN_ACCOUNT_WHAT);
     }
     for (const struct body_value *v = f.object->first; v != NULL; v = v->next) {
         open = open || strcmp(v->key, "currency") == 0;

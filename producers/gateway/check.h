@@ -20,8 +20,14 @@ bool check_is_id(const char *s);
 bool check_is_currency(const char *s);
 bool check_is_channel(const char *s);
 
+/* Accounts of the program: services neither open, set nor name them. */
+#define CHECK_OWN_ACCOUNT_WHAT "accounts that begin with clearing: and suspense: are kept for the program"
+bool check_is_own_account(const char *account_id);
+
 /* Members that several bodies have; as field_text() and field_int(). */
 const char *member_id(struct fields *f, const char *name, enum field_need need);
+/* An account that services may book on. */
+const char *member_account(struct fields *f, const char *name, enum field_need need);
 const char *member_currency(struct fields *f, enum field_need need);
 /* Minor units from 1; codes amount_not_positive, amount_too_large. */
 bool member_amount(struct fields *f, enum field_need need, int64_t *out);

@@ -27,8 +27,8 @@ static void read_transfer(struct fields *f, const char *fallback_id, enum transf
     if (out->transfer_id != NULL && ledger_id_reserved(out->transfer_id, "service")) {
         field_refuse(f, "transfer_id", "field_invalid", RESERVED);
     }
-    out->debit = member_id(f, "debit", FIELD_REQUIRED);
-    out->credit = member_id(f, "credit", FIELD_REQUIRED);
+    out->debit = member_account(f, "debit", FIELD_REQUIRED);
+    out->credit = member_account(f, "credit", FIELD_REQUIRED);
     (void)member_amount(f, FIELD_REQUIRED, &out->amount);
     out->currency = member_currency(f, FIELD_REQUIRED);
     out->reference = field_text(f, "reference", FIELD_OPTIONAL, LEDGER_REFERENCE_MAX, NULL, "1 to 256 bytes of text");
@@ -213,7 +213,7 @@ static enum call_next ask_hold(struct http_call *call, struct gateway *g, enum j
     if (ledger_id_reserved(id, "service")) {
         field_refuse(&f, "transfer_id", "field_invalid", RESERVED);
     }
-    const char *debit = member_id(&f, "debit", FIELD_REQUIRED);
+    const char *debit = member_account(&f, "debit", FIELD_REQUIRED);
     bool has_amount = kind == JOB_CONFIRM && member_amount(&f, FIELD_OPTIONAL, &amount);
     fields_end(&f);
     if (problem.status != 0) {

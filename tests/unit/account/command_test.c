@@ -262,6 +262,18 @@ static const struct {
     {"set", "{\"account_id\":\"a\"}", "field payload: expected at least one setting"},
     {"set", "{\"account_id\":\"a\",\"status\":\"gone\"}", "field payload.status: expected one of"},
     {"set", "{\"account_id\":\"a\",\"max_balance\":1.5}", "field payload.max_balance: expected a whole number"},
+    {"open", "{\"account_id\":\"clearing:wechat:CNY\",\"currency\":\"CNY\"}",
+     "field payload.account_id is clearing:wechat:CNY; expected none that begins with clearing: or suspense:"},
+    {"open", "{\"account_id\":\"suspense:x\",\"currency\":\"C\"}",
+     "field payload.account_id is suspense:x; expected none"},
+    {"open", "{\"account_id\":\"a\",\"currency\":\"C\",\"kind\":\"clearing\"}",
+     "field payload.kind is clearing; expected user, merchant, fee or system"},
+    {"open", "{\"account_id\":\"a\",\"currency\":\"C\",\"kind\":\"suspense\"}",
+     "field payload.kind is suspense; expected"},
+    {"set", "{\"account_id\":\"clearing:wechat:CNY\",\"status\":\"frozen\"}",
+     "field payload.account_id is clearing:wechat:CNY; expected none"},
+    {"set", "{\"account_id\":\"suspense:wechat:CNY\",\"max_balance\":0}",
+     "field payload.account_id is suspense:wechat:CNY; expected none"},
     {"linked", "{\"transfers\":{}}", "field payload.transfers: expected a list"},
     {"linked", "{\"transfers\":[]}", "field payload.transfers has 0 members; expected 2 to 64"},
     {"linked", "{\"transfers\":[" MEMBER("x") "]}", "field payload.transfers has 1 members"},
@@ -278,6 +290,22 @@ Test(command, every_command_has_its_form)
         cr_expect(strstr(err.text, FORMS[i].text) == err.text, "%s: %s", FORMS[i].payload, err.text);
         cr_expect_str_eq(class, CLASS_MALFORMED);
     }
+}
+
+/* The program's own accounts are for those who write in the database. */
+Test(command, without_a_caller_clearing_and_suspense_may_be_opened_and_set)
+{
+    static const char *const good[][2] = {
+        {"open", "{\"account_id\":\"clearing:wechat:CNY\",\"currency\":\"CNY\",\"kind\":\"clearing\"}"},
+        {"open", "{\"account_id\":\"suspense:wechat:CNY\",\"currency\":\"CNY\",\"kind\":\"suspense\"}"},
+        {"set", "{\"account_id\":\"clearing:wechat:CNY\",\"status\":\"frozen\"}"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        char *text CLEANUP(freep) = record(good[i][0], good[i][1], "");
+        cr_expect_eq(command_read(reader, text, strlen(text), &arena, &c, &class, &err), RC_OK, "%s", err.text);
+    }
+    cr_expect_eq(read_as("open", "{\"account_id\":\"clearinghouse\",\"currency\":\"C\"}"), RC_OK, "%s", err.text);
 }
 
 Test(command, sizes_have_ceilings)
