@@ -35,6 +35,12 @@ static const char FIND[] = "SELECT payment_id, code, resolved_by, " SHOWN_TIME("
 static const char RESOLVE[] = "UPDATE payment_reviews SET resolved_at = now(), resolved_by = $2, note = $3"
                               " WHERE id = $1::uuid AND resolved_at IS NULL";
 
+/* The event as it came, under an id of its own: the one that was reviewed stays so. Once, as above. */
+static const char RETRY[] =
+    "WITH r AS (UPDATE payment_reviews SET resolved_at = now(), resolved_by = $2, note = $3"
+    "  WHERE id = $1::uuid AND resolved_at IS NULL RETURNING payment_id, event_type, event -> 'payload' AS payload)"
+    " INSERT INTO payment_outbox (partition_key, event_type, payload) SELECT payment_id, event_type, payload FROM r";
+
 static enum rc list(const struct cli *cli, const char *const *params, struct buf *out, struct err *err)
 {
     PGconn *conn CLEANUP(pg_closep) = NULL;
@@ -96,20 +102,34 @@ static bool is_text(const char *text, size_t max)
     return n >= 1 && n <= max && !control && utf8_check(text, n, NULL) != UTF8_INVALID;
 }
 
+/* What is done with a review. */
+struct deed {
+    const char *name; /* of the command */
+    const char *sql;  /* changes one row, or none */
+    const char *done;
+};
+static const struct deed TO_RESOLVE = {"resolve", RESOLVE, "resolved"};
+static const struct deed TO_RETRY = {"retry", RETRY, "asked again"};
+
 /* REJECT: it is resolved. */
-static enum rc resolve(const struct cli *cli, PGconn *conn, const char *const *params, struct err *err)
+static enum rc resolve(const struct cli *cli, PGconn *conn, const struct deed *deed, const char *const *params,
+                       struct err *err)
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
 
-    TRY(pg_query(conn, RESOLVE, 3, params, &res, err));
+    TRY(pg_query(conn, deed->sql, 3, params, &res, err));
     if (strcmp(PQcmdTuples(res), "1") != 0) {
         FAIL(err, RC_REJECT, "%s was resolved by somebody else just now", params[0]);
     }
-    printf(cli->json ? "{\"id\":\"%s\",\"state\":\"resolved\"}\n" : "resolved: %s\n", params[0]);
+    if (cli->json) {
+        printf("{\"id\":\"%s\",\"state\":\"%s\"}\n", params[0], deed->done);
+    } else {
+        printf("%s: %s\n", deed->done, params[0]);
+    }
     return RC_OK;
 }
 
-static int look_and_resolve(const struct cli *cli, const char *const *params)
+static int look_and_resolve(const struct cli *cli, const struct deed *deed, const char *const *params)
 {
     PGconn *conn CLEANUP(pg_closep) = NULL;
     PGresult *res CLEANUP(pg_clearp) = NULL;
@@ -117,25 +137,25 @@ static int look_and_resolve(const struct cli *cli, const char *const *params)
 
     if (account_db(cli, "sluice account reviews", &conn, &err) != RC_OK ||
         pg_query(conn, FIND, 1, params, &res, &err) != RC_OK) {
-        return cli_fail("account reviews resolve", &err);
+        return cli_fail("account reviews", &err);
     }
     if (PQntuples(res) == 0) {
-        (void)fprintf(stderr, "sluice: account reviews resolve: there is no review %s\n", params[0]);
+        (void)fprintf(stderr, "sluice: account reviews %s: there is no review %s\n", deed->name, params[0]);
         return EXIT_NOT_FOUND;
     }
     if (!PQgetisnull(res, 0, 2)) {
-        (void)fprintf(stderr, "sluice: account reviews resolve: %s was resolved by %s at %s\n", params[0],
-                      pg_text(res, 0, 2), pg_text(res, 0, 3));
+        (void)fprintf(stderr, "sluice: account reviews %s: %s was resolved by %s at %s\n", deed->name,
+                      params[0], pg_text(res, 0, 2), pg_text(res, 0, 3));
         return EXIT_REJECTED;
     }
     if (cli->dry_run) {
-        cli_note(cli, "would resolve: %s of payment %s", pg_text(res, 0, 1), pg_text(res, 0, 0));
+        cli_note(cli, "would %s: %s of payment %s", deed->name, pg_text(res, 0, 1), pg_text(res, 0, 0));
         return EXIT_DONE;
     }
-    return resolve(cli, conn, params, &err) == RC_OK ? EXIT_DONE : cli_fail("account reviews resolve", &err);
+    return resolve(cli, conn, deed, params, &err) == RC_OK ? EXIT_DONE : cli_fail("account reviews", &err);
 }
 
-int cmd_account_reviews_resolve(const struct cli *cli)
+static int check_and_do(const struct cli *cli, const struct deed *deed)
 {
     const char *const params[] = {cli->argv[0], cli_flag(cli, "as"), cli_flag(cli, "note")};
 
@@ -151,5 +171,15 @@ int cmd_account_reviews_resolve(const struct cli *cli)
     if (cli_require(cli, "database.url") != EXIT_DONE) {
         return EXIT_CONFIG;
     }
-    return look_and_resolve(cli, params);
+    return look_and_resolve(cli, deed, params);
+}
+
+int cmd_account_reviews_resolve(const struct cli *cli)
+{
+    return check_and_do(cli, &TO_RESOLVE);
+}
+
+int cmd_account_reviews_retry(const struct cli *cli)
+{
+    return check_and_do(cli, &TO_RETRY);
 }

@@ -58,6 +58,7 @@ int cmd_account_rebuild(const struct cli *cli);         /* account_rebuild.c; --
 int cmd_account_explain(const struct cli *cli);         /* account_explain.c; EVENT */
 int cmd_account_reviews_ls(const struct cli *cli);      /* account_reviews.c; --all, --code, --limit */
 int cmd_account_reviews_resolve(const struct cli *cli); /* account_reviews.c; ID, --as, --note */
+int cmd_account_reviews_retry(const struct cli *cli);   /* the same */
 int cmd_account_open(const struct cli *cli);            /* account_ask.c; ID, settings, --wait */
 int cmd_account_set(const struct cli *cli);             /* account_ask.c; ID, settings, --wait */
 

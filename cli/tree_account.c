@@ -114,6 +114,14 @@ static const struct command REVIEWS_CHILDREN[] = {
      .args_min = 1,
      .args_max = 1,
      .run = cmd_account_reviews_resolve},
+    {.name = "retry",
+     .args = "ID",
+     .help = "The event once more, now that its reason is mended; resolves the review.",
+     .more = "Harmless for what was booked meanwhile. Exit code 3 when it was resolved before, 4 when there is none.",
+     FLAGS(RESOLVE_FLAGS),
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_account_reviews_retry},
 };
 
 const struct command ACCOUNT_CHILDREN[ACCOUNT_CHILDREN_N] = {

@@ -13,9 +13,24 @@
 
 #define ID_PART_MAX ((size_t)48) /* "pay:" PAYMENT_ID_MAX ":suspense:" this ":4" fit LEDGER_ID_MAX */
 /* What an event may ask, by ordinal: accounts to be opened, the booking, what is booked instead. 0 is a command's. */
-#define ORDINAL_OPEN 1
-#define ORDINAL_BOOKING 16
-#define ORDINAL_INSTEAD 32
+#define ORDINAL_OPEN 1000 /* behind those of a linked set */
+#define ORDINAL_BOOKING 1100
+#define ORDINAL_INSTEAD 1200
+#define DAY_US (INT64_C(86400) * 1000000)
+#define EFFECTIVE_MIN_US (INT64_C(946684800) * 1000000) /* 2000-01-01, as the ledger has it */
+
+/* The last words of ids without a number, and colons, would make two payments' ids one ("a:refund" and "a"). */
+static bool is_plain(const char *number)
+{
+    static const char *const words[] = {"confirm", "revoke", "suspense", "carry"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        if (strcmp(number, words[i]) == 0) {
+            return false;
+        }
+    }
+    return strchr(number, ':') == NULL && number[0] != '~';
+}
 
 /* A channel's number as a part of an id. */
 static char *id_part(const char *number)
@@ -23,7 +38,7 @@ static char *id_part(const char *number)
     char digest[33];
     size_t n = strlen(number);
 
-    if (n <= ID_PART_MAX && field_is_id(number, n) && number[0] != '~') {
+    if (n <= ID_PART_MAX && field_is_id(number, n) && is_plain(number)) {
         return xstrdup(number);
     }
     payment_digest(number, "", digest);
@@ -98,11 +113,22 @@ static bool make_open(const struct posting *posting, struct arena *a, const stru
 {
     *out = command(rec, OP_OPEN, ORDINAL_OPEN + account);
     out->debit = account_id(posting, a, &row->o, account);
+    if (out->debit == NULL) {
+        return false;
+    }
     out->currency = row->o.currency;
     out->exponent = row->o.exponent;
     out->kind = kind_of(posting, account);
     command_hash(out);
-    return out->debit != NULL;
+    return true;
+}
+
+/* The channel's time, unless it is none that the ledger takes: money that came is not refused for that. */
+static int64_t effective(const struct payment_record *rec)
+{
+    int64_t at = rec->e.at_us;
+
+    return at < EFFECTIVE_MIN_US || at > rec->issued_us + DAY_US ? LEDGER_NO_TIME : at;
 }
 
 /* One transfer, or a linked set. False: an account's id is too long. */
@@ -122,7 +148,10 @@ static bool make_booking(const struct posting *posting, struct arena *a, const s
         list[i].credit = account_id(posting, a, &row->o, rule->pairs[i].credit);
         list[i].currency = row->o.currency;
         list[i].amount = amount;
-        list[i].effective_us = rec->e.at_us;
+        list[i].exponent = row->o.exponent;
+        list[i].has_exponent = true;
+        list[i].forgets_refusal = true; /* the review remembers it, and the money may be booked later */
+        list[i].effective_us = effective(rec);
         list[i].reference = rec->event_type;
         if (list[i].debit == NULL || list[i].credit == NULL) {
             return false;
@@ -219,6 +248,14 @@ static void open_missing(const struct posting *posting, struct account_batch *b,
     }
 }
 
+/* Does the order count in other units than its account? Then nothing is opened either, for that would keep its units. */
+static bool counts_otherwise(const struct account_batch *b, const struct payment_row *row)
+{
+    const struct ledger_account *a = ledger_find_account(b->ledger, row->o.account_id);
+
+    return a != NULL && strcmp(a->currency, row->o.currency) == 0 && a->exponent != row->o.exponent;
+}
+
 bool payment_book(const struct posting *posting, struct account_batch *b, const struct payment_row *row,
                   const struct payment_record *rec, enum payment_booking booking, int64_t amount, bool instead,
                   enum ledger_code *out_code)
@@ -227,6 +264,10 @@ bool payment_book(const struct posting *posting, struct account_batch *b, const 
     struct ledger_command c;
     struct ledger_result result;
 
+    *out_code = CODE_CURRENCY_MISMATCH;
+    if (counts_otherwise(b, row)) {
+        return false;
+    }
     *out_code = CODE_OK;
     for (size_t i = 0; i < rule->n; i++) {
         open_missing(posting, b, row, rec, rule->pairs[i].debit);

@@ -89,7 +89,7 @@ void decide_linked(struct ledger *l, const struct ledger_command *cmd, struct le
         failed = i;
     }
     undo_end(l, code != CODE_OK);
-    if (code != CODE_OK) {
+    if (code != CODE_OK && !cmd->forgets_refusal) {
         refuse(l, cmd, failed, code);
     }
     *out = (struct ledger_result){code == CODE_OK ? OUTCOME_APPLIED : OUTCOME_REJECTED, code};

@@ -17,7 +17,7 @@ static enum ledger_code check_accounts(const struct ledger_command *cmd, const s
     const struct ledger_settings *d = &debit->a.settings;
     const struct ledger_settings *c = &credit->a.settings;
     if (strcmp(cmd->currency, debit->a.currency) != 0 || strcmp(cmd->currency, credit->a.currency) != 0 ||
-        debit->a.exponent != credit->a.exponent) {
+        debit->a.exponent != credit->a.exponent || (cmd->has_exponent && cmd->exponent != debit->a.exponent)) {
         return CODE_CURRENCY_MISMATCH;
     }
     if (d->status == ACCOUNT_CLOSED) {
@@ -144,7 +144,10 @@ void decide_transfer(struct ledger *l, const struct ledger_command *cmd, struct 
         *out = (struct ledger_result){OUTCOME_APPLIED, CODE_OK};
         return;
     }
+    *out = (struct ledger_result){OUTCOME_REJECTED, code};
+    if (cmd->forgets_refusal) {
+        return;
+    }
     const struct ledger_transfer *refused = t == NULL ? transfer_remember(l, cmd, TRANSFER_REJECTED, code, NULL) : NULL;
     decision_add(l, cmd, cmd->ordinal, code, refused, NULL);
-    *out = (struct ledger_result){OUTCOME_REJECTED, code};
 }

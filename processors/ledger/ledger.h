@@ -105,6 +105,8 @@ struct ledger_command {
     const char *reference;   /* NULL = none */
     int64_t amount;          /* minor units; TRANSFER, TRY; CONFIRM: see has_amount */
     bool has_amount;         /* CONFIRM: a part of the hold is booked, the rest released; false = all of it */
+    bool forgets_refusal;    /* TRANSFER, LINKED: a refusal leaves nothing behind, the ids stay free; whoever asks remembers it */
+    bool has_exponent;       /* TRANSFER: the accounts must have `exponent` */
     int64_t issued_us;       /* when it was asked: record's created_at, microseconds since 1970 */
     int64_t effective_us;    /* LEDGER_NO_TIME = issued_us */
     int64_t expires_us;      /* TRY; LEDGER_NO_TIME = never */
