@@ -14,7 +14,7 @@ t_begin "payments are booked, told and explained"
 S=$SLUICE_BIN
 
 # ---- Rules
-python3 - "$SLUICE_SOURCE_DIR/schemas/posting.json" "$T_DIR" <<'PY'
+python3 - "$DEV_ROOT/schemas/posting.json" "$T_DIR" <<'PY'
 import json, sys
 rules, out = json.load(open(sys.argv[1])), sys.argv[2]
 def write(name, change):
@@ -101,6 +101,15 @@ t_exit "resolve" 0 "$S" account reviews resolve "$review" --as anna --note 'give
 t_exit "a second time" 3 "$S" account reviews resolve "$review" --as bob --note 'me too'
 t_match "who was first" "was resolved by anna" "$T_OUT"
 t_eq "nothing is open" 0 "$("$S" account reviews ls --json | jq '.reviews | length')"
+
+# A channel whose clearing account somebody had frozen: nothing is lost, and the event comes again by command.
+t_exit "freeze" 0 "$S" account set clearing:wechat:CNY --status frozen --wait 20
+t_db "INSERT INTO payment_transactions (payment_id, account_id, channel, amount, currency) SELECT 'F-1', account_id, channel, amount, currency FROM payment_transactions WHERE payment_id = 'A-1'"
+t_db "INSERT INTO payment_outbox (partition_key, event_type, payload) SELECT 'F-1', 'payment.succeeded', jsonb_build_object('channel', channel, 'channel_txn_id', 'wx-F1', 'amount', amount, 'currency', currency, 'paid_at', '2026-11-22T00:00:00Z') FROM payment_transactions WHERE payment_id = 'F-1'"
+wait_until 30 '[[ $("$S" account reviews ls --json | jq ".reviews | length") == 1 ]]'
+t_exit "thaw" 0 "$S" account set clearing:wechat:CNY --status open --wait 20
+t_exit "retry" 0 "$S" account reviews retry "$("$S" account reviews ls --json | jq -r '.reviews[0].id')" --as anna --note 'clearing is open again'
+wait_until 30 "[[ \$(t_db \"SELECT state FROM payment_transactions WHERE payment_id = 'F-1'\") == CONFIRMED ]]"
 
 t_exit "the ledger is right" 0 "$S" account check
 stop_roles a1 relay
