@@ -2,6 +2,7 @@
 /* POST /v1/payments: an order to be paid. */
 #include <string.h>
 
+#include "base/currency.h"
 #include "gateway/ask.h"
 #include "gateway/check.h"
 
@@ -44,15 +45,21 @@ static void read_order(struct fields *f, struct payload *p)
 {
     struct expiry expiry;
     int64_t amount = 0;
-    int64_t exponent = 2;
+    int64_t exponent = 0;
     payload_text(p, "account_id", member_id(f, "account_id", FIELD_REQUIRED));
     payload_text(p, "channel",
                  field_text(f, "channel", FIELD_REQUIRED, CHECK_CHANNEL_MAX, check_is_channel,
                             "a channel of 1 to 32 of a-z 0-9 . _ -"));
     (void)member_amount(f, FIELD_REQUIRED, &amount);
     payload_int(p, "amount", amount);
-    payload_text(p, "currency", member_currency(f, FIELD_REQUIRED));
-    (void)field_int(f, "exponent", FIELD_OPTIONAL, 0, 4, &exponent);
+    const char *currency = member_currency(f, FIELD_REQUIRED);
+    payload_text(p, "currency", currency);
+    if (!field_int(f, "exponent", FIELD_OPTIONAL, 0, 4, &exponent) && currency != NULL) {
+        exponent = currency_digits(currency);
+    }
+    if (currency != NULL && !currency_digits_fit(currency, (int)exponent)) {
+        field_refuse(f, "exponent", "field_invalid", "expected as many digits as ISO 4217 gives the currency, or none");
+    }
     payload_int(p, "exponent", exponent);
     member_expiry(f, &expiry);
     payload_expiry(p, expiry.has_at, expiry.at_us, expiry.has_timeout, expiry.timeout_s);

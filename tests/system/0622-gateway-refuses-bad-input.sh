@@ -114,6 +114,7 @@ order='"payment_id": "p", "account_id": "a", "channel": "wechat", "amount": 1, "
 bad 422 field_missing payment_id POST $P '{"account_id": "a"}'
 bad 422 field_invalid payment_id POST $P "{${order/\"p\"/\"$(printf 'p%.0s' {1..65})\"}}"
 bad 422 field_invalid channel POST $P "{${order/wechat/We Chat}}"
+bad 422 field_invalid exponent POST $P "{${order/CNY/JPY}, \"exponent\": 2}"
 bad 422 amount_not_positive amount POST $P "{${order/1,/0,}}"
 bad 422 field_missing callback_target POST $P "{$order, \"callback_platform\": \"demo\"}"
 bad 422 field_missing callback_platform POST $P "{$order, \"callback_target\": \"https://example.org/\"}"
