@@ -144,8 +144,8 @@ static int look_and_resolve(const struct cli *cli, const struct deed *deed, cons
         return EXIT_NOT_FOUND;
     }
     if (!PQgetisnull(res, 0, 2)) {
-        (void)fprintf(stderr, "sluice: account reviews %s: %s was resolved by %s at %s\n", deed->name,
-                      params[0], pg_text(res, 0, 2), pg_text(res, 0, 3));
+        (void)fprintf(stderr, "sluice: account reviews %s: %s was resolved by %s at %s\n", deed->name, params[0],
+                      pg_text(res, 0, 2), pg_text(res, 0, 3));
         return EXIT_REJECTED;
     }
     if (cli->dry_run) {

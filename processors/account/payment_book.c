@@ -248,7 +248,8 @@ static void open_missing(const struct posting *posting, struct account_batch *b,
     }
 }
 
-/* Does the order count in other units than its account? Then nothing is opened either, for that would keep its units. */
+/* Does the order count in other units than its account? Then nothing is opened either, for that would keep its units.
+ */
 static bool counts_otherwise(const struct account_batch *b, const struct payment_row *row)
 {
     const struct ledger_account *a = ledger_find_account(b->ledger, row->o.account_id);

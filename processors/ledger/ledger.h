@@ -73,9 +73,9 @@ struct ledger_settings {
     int64_t max_balance; /* valid when has_max */
 };
 /*
- * Is the id one that the program makes itself? Of payments (pay:) and of merges (merge:) no command may be; of adjustments
- * (adjust:) only those of the database's side, which name no caller. Whoever could take such an id beforehand would keep a
- * payment from being booked.
+ * Is the id one that the program makes itself? Of payments (pay:) and of merges (merge:) no command may be; of
+ * adjustments (adjust:) only those of the database's side, which name no caller. Whoever could take such an id
+ * beforehand would keep a payment from being booked.
  */
 bool ledger_id_reserved(const char *transfer_id, const char *caller);
 
@@ -105,7 +105,8 @@ struct ledger_command {
     const char *reference;   /* NULL = none */
     int64_t amount;          /* minor units; TRANSFER, TRY; CONFIRM: see has_amount */
     bool has_amount;         /* CONFIRM: a part of the hold is booked, the rest released; false = all of it */
-    bool forgets_refusal;    /* TRANSFER, LINKED: a refusal leaves nothing behind, the ids stay free; whoever asks remembers it */
+    bool forgets_refusal;    /* TRANSFER, LINKED: a refusal leaves nothing behind, the ids stay free; whoever asks
+                                remembers it */
     bool has_exponent;       /* TRANSFER: the accounts must have `exponent` */
     int64_t issued_us;       /* when it was asked: record's created_at, microseconds since 1970 */
     int64_t effective_us;    /* LEDGER_NO_TIME = issued_us */

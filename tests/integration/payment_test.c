@@ -643,7 +643,8 @@ Test(payment, a_booking_that_suspense_refuses_changes_nothing)
     expect_sound();
 }
 
-/* The first order of a currency does not decide in which units its clearing account counts, if the payer's says otherwise. */
+/* The first order of a currency does not decide in which units its clearing account counts, if the payer's says
+ * otherwise. */
 Test(payment, an_order_in_other_units_is_reviewed_and_opens_nothing)
 {
     open_account("u1", "");
@@ -712,7 +713,8 @@ Test(payment, bad_records_die_alone)
     cr_expect_eq(stack_int(db, "SELECT sum(dead) FROM account_journal WHERE topic = 'payment.events'"), (int64_t)n);
 }
 
-/* The money came, whatever the channel's clock says: it is booked under the time at which the event was written down. */
+/* The money came, whatever the channel's clock says: it is booked under the time at which the event was written down.
+ */
 Test(payment, a_time_of_the_far_future_keeps_no_money_out)
 {
     open_account("u1", "");

@@ -8,8 +8,8 @@ Test(currency, digits_are_those_of_the_standard)
     static const struct {
         const char *code;
         int digits;
-    } rows[] = {{"CNY", 2}, {"USD", 2}, {"JPY", 0}, {"KRW", 0}, {"BIF", 0}, {"XPF", 0}, {"KWD", 3},
-                {"TND", 3}, {"UYW", 4}, {"CLF", 4}, {"GEM", 2}, {"JP", 2},  {"PY ", 2}, {"", 2},   {"JPYX", 2}};
+    } rows[] = {{"CNY", 2}, {"USD", 2}, {"JPY", 0}, {"KRW", 0}, {"BIF", 0}, {"XPF", 0}, {"KWD", 3}, {"TND", 3},
+                {"UYW", 4}, {"CLF", 4}, {"GEM", 2}, {"JP", 2},  {"PY ", 2}, {"", 2},    {"JPYX", 2}};
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         cr_expect_eq(currency_digits(rows[i].code), rows[i].digits, "%s", rows[i].code);
