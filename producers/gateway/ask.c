@@ -74,6 +74,9 @@ enum call_next ask_write(struct gateway *g, struct job *job)
 
 enum call_next ask_read(struct gateway *g, struct job *job)
 {
+    if (gateway_reads_away(g)) {
+        return busy(job->call, "database_unavailable", "the database does not answer");
+    }
     return job_queue_put(&g->reads, job) ? CALL_PARKED
                                          : busy(job->call, "queue_full", "too many questions are waiting");
 }

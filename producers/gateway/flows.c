@@ -25,10 +25,14 @@ static const struct {
 #define COLUMNS_N ((int)(sizeof COLUMNS / sizeof COLUMNS[0]))
 enum { COL_SLOT = 1, COL_VERSION = 2, COL_LAST_SLOT = COLUMNS_N, COL_LAST_VERSION, COL_LOOKED_AT };
 
-/* At least one row: the last that was looked at, so that the next page goes on behind it. */
+/*
+ * At least one row: the last that was looked at, so that the next page goes on behind it. Without times, what is looked
+ * at is what is shown.
+ */
 static const char SQL[] =
     "WITH s AS MATERIALIZED (SELECT * FROM account_flows WHERE account_id = $1 AND (slot, version) > ($2::int, "
-    "$3::bigint) ORDER BY slot, version LIMIT " FLOWS_LOOKED_AT_MAX "), "
+    "$3::bigint) ORDER BY slot, version LIMIT CASE WHEN $4::timestamptz IS NULL AND $5::timestamptz IS NULL THEN "
+    "$6::int ELSE " FLOWS_LOOKED_AT_MAX " END), "
     "l AS (SELECT slot AS last_slot, version AS last_version FROM s ORDER BY slot DESC, version DESC LIMIT 1) "
     "SELECT h.*, l.last_slot, l.last_version, (SELECT count(*) FROM s) FROM l LEFT JOIN (SELECT account_id, slot, "
     "version, kind, amount, balance_after, frozen_delta, frozen_after, incoming_delta, incoming_after, currency, "

@@ -247,6 +247,28 @@ static void watch_service(struct gateway *g)
     role_unwatch(g->ctx, watch);
 }
 
+bool gateway_reads_away(struct gateway *g)
+{
+    return atomic_load(&g->readers_away) >= (int)g->n_readers;
+}
+
+void gateway_ready(struct gateway *g, const char *why)
+{
+    (void)pthread_mutex_lock(&g->ready_lock); /* what was seen last is what is said last */
+    bool up = atomic_load(&g->writers_up) > 0 && !gateway_reads_away(g);
+    role_ready(g->ctx, "postgres", up, up ? "" : why);
+    (void)pthread_mutex_unlock(&g->ready_lock);
+}
+
+/* Questions that no reader has begun with. Asking elsewhere is quicker than waiting for us. */
+static void refuse_questions(struct gateway *g)
+{
+    struct job *job = NULL;
+    while (job_queue_take(&g->reads, &job, 1, 0) == 1) {
+        answer_away(job, "stopping", "the gateway is being stopped");
+    }
+}
+
 /* Nobody new; what was accepted is stored and answered; whoever waits for a result hears that it is accepted. */
 static void stop(struct gateway *g)
 {
@@ -255,6 +277,7 @@ static void stop(struct gateway *g)
     }
     job_queue_close(&g->writes);
     job_queue_close(&g->reads);
+    refuse_questions(g);
     for (size_t i = 0; i < g->n_writers; i++) {
         join_worker(&g->writers[i]);
     }
@@ -268,6 +291,7 @@ static void stop(struct gateway *g)
     job_queue_done(&g->writes);
     job_queue_done(&g->reads);
     waiter_done(&g->waiter);
+    (void)pthread_mutex_destroy(&g->ready_lock);
 }
 
 static enum rc gateway_run(struct role_ctx *ctx, struct err *err)
@@ -286,6 +310,7 @@ static enum rc gateway_run(struct role_ctx *ctx, struct err *err)
     job_queue_init(&g->writes, (size_t)config_int(cfg, "gateway.queue.max"));
     job_queue_init(&g->reads, (size_t)config_int(cfg, "gateway.queue.max"));
     waiter_init(&g->waiter);
+    (void)pthread_mutex_init(&g->ready_lock, NULL);
     make_metrics(g);
     process_raise_descriptors(); /* each connection holds one */
     role_ready(ctx, "postgres", false, "connecting");

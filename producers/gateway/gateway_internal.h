@@ -24,7 +24,8 @@ struct worker {
     struct gateway *g;
     pthread_t thread;
     bool runs;
-    bool up; /* its session is open; the writer's own */
+    bool up;   /* a writer's session is open; its own */
+    bool away; /* a reader's session could not be opened; its own */
     char name[32];
 };
 
@@ -51,10 +52,16 @@ struct gateway {
     size_t n_writers, n_readers;
     struct waiter waiter;
     _Atomic int writers_up;
+    pthread_mutex_t ready_lock;
+    _Atomic int readers_away; /* whose last attempt to open a session failed; none at the start */
 
     struct metric *batch_rows, *commit_seconds, *unknown, *queue_depth, *waiting, *parked, *connections;
 };
 
+/* Every reader has found PostgreSQL away: questions are refused at once. */
+bool gateway_reads_away(struct gateway *g);
+/* The part `postgres` of readiness: writers and readers. why is shown while it is not ready. Thread: any. */
+void gateway_ready(struct gateway *g, const char *why);
 /* How long a turn of a thread may take that makes up to n statements: none of them is cut short by the watchdog. */
 int64_t gateway_turn_ms(const struct gateway *g, int n);
 

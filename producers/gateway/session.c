@@ -10,6 +10,11 @@
 #include "base/mem.h"
 #include "pg/conn.h"
 
+static enum rc refuse_standby(struct err *err)
+{
+    FAIL(err, RC_RETRY, "PostgreSQL is a standby; the gateway needs the primary");
+}
+
 static enum rc check(struct session *s, struct err *err)
 {
     /* Rows are found by their keys, whatever the statistics of young tables say. */
@@ -24,7 +29,7 @@ static enum rc check(struct session *s, struct err *err)
 
     TRY(pg_exec(s->conn, SETTINGS, &res, err));
     if (pg_text(res, 0, 0)[0] == 't') {
-        FAIL(err, RC_RETRY, "PostgreSQL is a standby; the gateway needs the primary");
+        return refuse_standby(err);
     }
     if (pg_text(res, 0, 1)[0] == 't') {
         FAIL(err, RC_FATAL, "tables are missing; run `sluice migrate`");
@@ -117,4 +122,18 @@ enum rc session_query(struct session *s, const char *sql, int n, const char *con
         session_close(s); /* lost, or left in the middle of a statement */
     }
     return rc;
+}
+
+enum rc session_probe(struct session *s, struct err *err)
+{
+    PGresult *res CLEANUP(pg_clearp) = NULL;
+    enum rc rc = session_query(s, "SELECT pg_is_in_recovery()", 0, NULL, &res, err);
+    if (rc == RC_OK && pg_text(res, 0, 0)[0] == 't') {
+        rc = refuse_standby(err);
+    }
+    if (rc != RC_OK) {
+        session_close(s);
+        return RC_RETRY;
+    }
+    return RC_OK;
 }

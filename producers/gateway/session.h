@@ -37,4 +37,10 @@ void session_close(struct session *s);
 enum rc session_query(struct session *s, const char *sql, int n, const char *const *params, PGresult **out_res,
                       struct err *err) MUST_USE;
 
+/*
+ * For a session that nobody has used for a while: does the server answer, and is it still the primary? Else RETRY, and
+ * the session is closed.
+ */
+enum rc session_probe(struct session *s, struct err *err) MUST_USE;
+
 #endif

@@ -11,7 +11,8 @@
 
 #define TURN_MS 1000
 #define AWAY_PAUSE_MS 200
-#define ASKED_MAX 2000 /* of one query */
+#define PAUSE_MAX_MS 100 /* between two looks that find nothing */
+#define ASKED_MAX 2000   /* of one query */
 
 void waiter_init(struct waiter *w)
 {
@@ -59,6 +60,8 @@ struct asking {
     struct job **list; /* NULL: answered */
     size_t n, cap;
     size_t from; /* of the query that runs */
+    int64_t pause_ms;
+    bool news; /* somebody has come, or was answered, since the last pause */
 };
 
 static void append(struct asking *a, struct job *job)
@@ -81,6 +84,7 @@ static bool take_in(struct asking *a)
     }
     for (struct job *job = w->first; job != NULL; job = job->next) {
         append(a, job);
+        a->news = true;
     }
     w->first = NULL;
     bool go_on = !w->stopping;
@@ -94,6 +98,7 @@ static void on_result(void *opaque, const struct result *result)
     struct asking *a = opaque;
     struct job *job = a->list[a->from + result->job];
     a->list[a->from + result->job] = NULL; /* answering may free it */
+    a->news = true;
     if (result->rejected) {
         answer_rejected(job, result->code);
     } else {
@@ -133,6 +138,31 @@ static void keep_rest(struct asking *a, bool all_go)
     a->n = n;
 }
 
+/*
+ * Not more than a third of the time belongs to the query, however long it takes; and while nothing is decided each
+ * pause is a quarter longer than the one before. Whoever comes ends what is more than the least.
+ */
+static void pause_looking(struct asking *a, int64_t took_ms)
+{
+    struct waiter *w = a->w;
+    int64_t poll_ms = w->worker.g->wait_poll_ms;
+    int64_t least_ms = 2 * took_ms > poll_ms ? 2 * took_ms : poll_ms;
+    least_ms = least_ms < TURN_MS ? least_ms : TURN_MS;
+    int64_t max_ms = poll_ms > PAUSE_MAX_MS ? poll_ms : PAUSE_MAX_MS;
+    int64_t longer_ms = a->pause_ms + a->pause_ms / 4 + 1;
+    longer_ms = longer_ms < max_ms ? longer_ms : max_ms;
+    a->pause_ms = a->news ? poll_ms : longer_ms;
+    a->news = false;
+    clock_sleep_ms(least_ms);
+    if (a->pause_ms > least_ms) {
+        const struct timespec until = clock_deadline(a->pause_ms - least_ms);
+        (void)pthread_mutex_lock(&w->lock);
+        while (w->first == NULL && !w->stopping && pthread_cond_timedwait(&w->changed, &w->lock, &until) == 0) {
+        }
+        (void)pthread_mutex_unlock(&w->lock);
+    }
+}
+
 void *waiter_run(void *opaque)
 {
     struct worker *worker = opaque;
@@ -143,13 +173,17 @@ void *waiter_run(void *opaque)
     while (take_in(&a)) {
         struct err err = {0};
         role_tick(watch);
+        int64_t began_ms = clock_mono_ms();
         bool good = ask(&s, &a, &err) == RC_OK;
         if (!good) {
             log_warn("gateway", "results cannot be read", KV_ERR(&err));
         }
+        int64_t took_ms = clock_mono_ms() - began_ms;
         keep_rest(&a, false);
-        if (a.n > 0) {
-            clock_sleep_ms(good ? g->wait_poll_ms : AWAY_PAUSE_MS);
+        if (a.n > 0 && good) {
+            pause_looking(&a, took_ms);
+        } else if (a.n > 0) {
+            clock_sleep_ms(AWAY_PAUSE_MS);
         }
     }
     keep_rest(&a, true);

@@ -10,6 +10,8 @@
 
 #define TURN_MS 250
 #define CONNECT_PAUSE_MS 250
+#define STOPPING_PAUSE_MS 50
+#define PROBE_MS 1000 /* without anything to store, the session is asked whether it is good */
 #define AGAIN_PAUSE_MS 100
 #define TRIES_MAX 3           /* of what is certainly not stored */
 #define STOPPING_WAIT_MS 5000 /* for an unknown outcome, while the role is being stopped */
@@ -20,8 +22,8 @@ static void set_up(struct worker *w, bool up, const char *why)
         return;
     }
     w->up = up;
-    int n = atomic_fetch_add(&w->g->writers_up, up ? 1 : -1) + (up ? 1 : -1);
-    role_ready(w->g->ctx, "postgres", n > 0, n > 0 ? "" : why);
+    (void)atomic_fetch_add(&w->g->writers_up, up ? 1 : -1);
+    gateway_ready(w->g, why);
 }
 
 static enum rc open_session(struct worker *w, struct session *s, struct err *err)
@@ -126,6 +128,26 @@ static void refuse_waiting(struct gateway *g, struct job **jobs)
     }
 }
 
+static void wait_for_postgres(struct worker *w, struct job **jobs, const struct err *err)
+{
+    log_warn("gateway", "waiting for PostgreSQL", KV_ERR(err));
+    refuse_waiting(w->g, jobs);
+    if (role_stopping(w->g->ctx)) {
+        clock_sleep_ms(STOPPING_PAUSE_MS); /* another writer may still be storing what is queued */
+    } else {
+        (void)role_wait_ms(w->g->ctx, CONNECT_PAUSE_MS);
+    }
+}
+
+/* Nobody asks: a server that is gone, or has become a standby, would not be noticed before somebody does. */
+static void probe(struct worker *w, struct session *s, struct err *err)
+{
+    if (session_probe(s, err) != RC_OK) {
+        log_warn("gateway", "waiting for PostgreSQL", KV_ERR(err));
+        set_up(w, false, err->text);
+    }
+}
+
 void *writer_run(void *opaque)
 {
     struct worker *w = opaque;
@@ -134,19 +156,20 @@ void *writer_run(void *opaque)
     struct job **jobs = xcalloc(g->batch_rows_max, sizeof(struct job *));
     struct watch *watch = role_watch(g->ctx, w->name, 2 * g->commit_wait_ms + gateway_turn_ms(g, 6 * TRIES_MAX));
     struct err err = {0};
+    int64_t used_ms = clock_mono_ms();
     while (!job_queue_over(&g->writes)) {
         role_tick(watch);
         if (open_session(w, &s, &err) != RC_OK) {
-            log_warn("gateway", "waiting for PostgreSQL", KV_ERR(&err));
-            refuse_waiting(g, jobs);
-            if (!role_stopping(g->ctx)) {
-                (void)role_wait_ms(g->ctx, CONNECT_PAUSE_MS);
-            }
+            wait_for_postgres(w, jobs, &err);
             continue;
         }
         size_t n = job_queue_take(&g->writes, jobs, g->batch_rows_max, TURN_MS);
         if (n > 0) {
             write_jobs(w, &s, jobs, n);
+            used_ms = clock_mono_ms();
+        } else if (clock_mono_ms() - used_ms >= PROBE_MS) {
+            probe(w, &s, &err);
+            used_ms = clock_mono_ms();
         }
         metric_set(g->queue_depth, (double)job_queue_length(&g->writes));
     }

@@ -110,6 +110,28 @@ t_eq "a COMMIT that was undone is made good" 202 "$(cat "$T_DIR/slow2.status")"
 t_eq "and it is there once" 1 "$(rows slow2)"
 t_match "both were noted" 'sluice_gateway_commits_unknown_total 2' "$(gw_metrics g)"
 
+# ---- the network swallows everything
+
+ask_many() {
+    local i
+    for i in {1..40}; do
+        curl -s -o "$T_DIR/many.$i.body" -w '%{http_code}\n' --max-time 60 "$GW_URL/v1/transfers/slow1" >"$T_DIR/many.$i" &
+    done
+    wait
+    cat "$T_DIR"/many.[0-9]* | grep -c '^503$'
+}
+kill_role forward STOP
+# Nobody asks anything: the sessions are looked at nevertheless.
+wait_until 60 '! "$SLUICE_BIN" health gateway >/dev/null 2>&1'
+t_eq "questions do not wait for one another" 40 "$(ask_many | tail -1)"
+gw POST /v1/transfers "$(body swallowed)"
+gw_expect "while nothing comes through" 503 database_unavailable
+kill_role forward CONT
+gw_ready
+gw GET /v1/transfers/slow1
+gw_expect "when it comes through again" 200
+t_eq "nothing was stored" 0 "$(rows swallowed)"
+
 # ---- the database is away
 
 kill_role forward
