@@ -49,10 +49,15 @@ void clock_rfc3339(int64_t utc_us, char out[CLOCK_RFC3339_MAX])
     (void)snprintf(out + n, CLOCK_RFC3339_MAX - n, ".%06uZ", (unsigned)micros % 1000000U);
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 /* Two digits in 0..max. */
 static bool two_digits(const char *text, int max, int *out)
 {
-    if (text[0] < '0' || text[0] > '9' || text[1] < '0' || text[1] > '9') {
+    if (!is_digit(text[0]) || !is_digit(text[1])) {
         return false;
     }
     *out = (text[0] - '0') * 10 + (text[1] - '0');
@@ -74,18 +79,44 @@ static bool zone_seconds(const char *text, int64_t *out)
     return good;
 }
 
+/* "2026-11-22T20:37:20", each digit where it belongs: strptime() would take blanks and days that do not exist. */
+static bool date_seconds(const char *text, int64_t *out)
+{
+    static const char FORM[] = "dddd-dd-ddTdd:dd:dd";
+    struct tm tm = {0};
+    int century = 0;
+    int year = 0;
+    for (size_t i = 0; FORM[i] != '\0'; i++) {
+        if (FORM[i] == 'd' ? !is_digit(text[i]) : text[i] != FORM[i]) { /* ends at the end of text, too */
+            return false;
+        }
+    }
+    bool good = two_digits(text, 99, &century) && two_digits(text + 2, 99, &year) &&
+                two_digits(text + 5, 12, &tm.tm_mon) && two_digits(text + 8, 31, &tm.tm_mday) &&
+                two_digits(text + 11, 23, &tm.tm_hour) && two_digits(text + 14, 59, &tm.tm_min) &&
+                two_digits(text + 17, 59, &tm.tm_sec);
+    tm.tm_year = century * 100 + year - 1900;
+    tm.tm_mon--;
+    const struct tm asked = tm;
+    *out = (int64_t)timegm(&tm); /* turns a day that does not exist into another one */
+    return good && tm.tm_mday == asked.tm_mday && tm.tm_mon == asked.tm_mon && tm.tm_year == asked.tm_year;
+}
+
 bool clock_rfc3339_parse(const char *text, int64_t *out_utc_us)
 {
-    struct tm tm = {0};
+    int64_t seconds = 0;
     int64_t micros = 0;
     int64_t zone = 0;
-    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-    if (rest == NULL) {
+    if (!date_seconds(text, &seconds)) {
         return false;
     }
+    const char *rest = text + strlen("2026-11-22T20:37:20");
     if (*rest == '.') {
         int64_t unit = 100000;
-        for (rest++; *rest >= '0' && *rest <= '9'; rest++) {
+        if (!is_digit(rest[1])) {
+            return false;
+        }
+        for (rest++; is_digit(*rest); rest++) {
             micros += (*rest - '0') * unit;
             unit /= 10;
         }
@@ -93,7 +124,7 @@ bool clock_rfc3339_parse(const char *text, int64_t *out_utc_us)
     if (!zone_seconds(rest, &zone)) {
         return false;
     }
-    int64_t seconds = (int64_t)timegm(&tm) - zone;
+    seconds -= zone;
     *out_utc_us = seconds * 1000000 + micros;
     return seconds >= 0;
 }
