@@ -197,5 +197,5 @@ CREATE TABLE IF NOT EXISTS @SCHEMA@.account_adjustments (
     decided_at     timestamptz,
     decision_note  text,
     CONSTRAINT account_adjustments_two_people CHECK (decided_by IS NULL OR state = 'refused'
-                                                     OR decided_by <> proposed_by)
+                                                     OR lower(decided_by) <> lower(proposed_by))
 );

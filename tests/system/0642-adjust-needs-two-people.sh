@@ -29,6 +29,9 @@ t_eq "still proposed" proposed "$(t_db "SELECT state FROM account_adjustments")"
 rc=0
 psql -qAtX "$DATABASE_URL" -c "UPDATE account_adjustments SET state = 'approved', decided_by = proposed_by" 2>"$T_DIR/constraint" || rc=$?
 t_match "the table forbids it too" account_adjustments_two_people "$(cat "$T_DIR/constraint")"
+rc=0
+psql -qAtX "$DATABASE_URL" -c "UPDATE account_adjustments SET state = 'approved', decided_by = upper(proposed_by)" 2>"$T_DIR/constraint" || rc=$?
+t_match "in capitals, too" account_adjustments_two_people "$(cat "$T_DIR/constraint")"
 
 t_exit "somebody else approves" 0 adjust approve "$id" --as zhang.min --note "looked at it" --yes --wait 30
 t_eq "booked" "98750 101250" "$(balance bank:1) $(balance bank:2)"
