@@ -75,13 +75,21 @@ static void topology_json(struct buf *out)
     (void)buf_puts(out, "\n]}\n");
 }
 
+static char *kept_text(const struct topic_spec *t)
+{
+    if (t->compacted || t->retention_ms < 0) {
+        return xstrdup(t->compacted ? "compacted" : "for ever");
+    }
+    return xasprintf("%lld days", (long long)t->retention_ms / DAY_MS);
+}
+
 static void topology_text(struct buf *out)
 {
     (void)buf_printf(out, "%-28s %10s  %-9s  %-16s  %s\n", "TOPIC", "PARTITIONS", "KEPT", "SCHEMA", "KEY");
     for (size_t i = 0; i < TOPICS_N; i++) {
         const struct topic_spec *t = &TOPICS[i];
         CLEANUP(freep)
-        char *kept = t->compacted ? xstrdup("compacted") : xasprintf("%lld days", (long long)t->retention_ms / DAY_MS);
+        char *kept = kept_text(t);
         (void)buf_printf(out, "%-28s %10d  %-9s  %-16s  %s\n", t->name, t->partitions, kept,
                          t->schema == NULL ? "-" : t->schema, t->key);
     }
