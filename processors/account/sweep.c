@@ -9,13 +9,22 @@
 /*
  * The hold's caller asks, as far as anybody can tell: a command of another one would be refused. Asked for once more
  * after a while, for a command that was lost with a restored topic. now() is the time of the command too.
+ *
+ * Those that were never asked go first, then those asked longest ago: where commands are far behind, the same ones
+ * would be asked again and again before the others. Two scans, so that each is a range of account_transfers_expiry, in
+ * order.
  */
 static const char SWEEP[] =
-    "WITH due AS MATERIALIZED ("
+    "WITH first AS MATERIALIZED ("
     "  SELECT transfer_id, debit_account, caller FROM account_transfers"
-    "  WHERE state = 'held' AND expires_at <= now()"
-    "   AND (expiry_asked_at IS NULL OR expiry_asked_at <= now() - $2::bigint * interval '1 second')"
-    "  ORDER BY expires_at LIMIT $1::bigint FOR NO KEY UPDATE SKIP LOCKED),"
+    "  WHERE state = 'held' AND expires_at <= now() AND expiry_asked_at IS NULL"
+    "  ORDER BY expiry_asked_at NULLS FIRST, expires_at LIMIT $1::bigint FOR NO KEY UPDATE SKIP LOCKED),"
+    " again AS MATERIALIZED ("
+    "  SELECT transfer_id, debit_account, caller FROM account_transfers"
+    "  WHERE state = 'held' AND expires_at <= now() AND expiry_asked_at <= now() - $2::bigint * interval '1 second'"
+    "  ORDER BY expiry_asked_at NULLS FIRST, expires_at LIMIT $1::bigint - (SELECT count(*) FROM first)"
+    "  FOR NO KEY UPDATE SKIP LOCKED),"
+    " due AS MATERIALIZED (SELECT * FROM first UNION ALL SELECT * FROM again),"
     " noted AS ("
     "  UPDATE account_transfers t SET expiry_asked_at = now() FROM due WHERE t.transfer_id = due.transfer_id)"
     " INSERT INTO account_command_outbox (partition_key, command, caller, payload)"

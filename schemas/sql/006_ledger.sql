@@ -69,7 +69,10 @@ CREATE TABLE IF NOT EXISTS @SCHEMA@.account_transfers (
     booked_at        timestamptz NOT NULL,    -- when it was first decided
     updated_at       timestamptz NOT NULL
 ) WITH (fillfactor = 85);
-CREATE INDEX IF NOT EXISTS account_transfers_expiry ON @SCHEMA@.account_transfers (expires_at) WHERE state = 'held';
+-- For the sweeper: those that were never asked to expire first, then those asked longest ago.
+CREATE INDEX IF NOT EXISTS account_transfers_expiry
+    ON @SCHEMA@.account_transfers (expiry_asked_at NULLS FIRST, expires_at)
+    WHERE state = 'held' AND expires_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS account_transfers_held_debit
     ON @SCHEMA@.account_transfers (debit_account) WHERE state = 'held';
 CREATE INDEX IF NOT EXISTS account_transfers_held_credit

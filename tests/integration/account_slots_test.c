@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account/commands.h"
 #include "account/known.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -277,6 +278,44 @@ Test(account_slots, a_slot_that_is_made_while_a_limit_waits_is_merged)
     expect("settings", "SELECT string_agg(max_balance::text, ' ') FROM account_slots WHERE account_id = 'bank'",
            "5000000 5000000");
     expect("chains", CHAINS, "0");
+}
+
+/* Expired long ago, in the order of their names. */
+static void add_expired(const char *id, int64_t now, int64_t ago_s)
+{
+    char *payload CLEANUP(freep) = xasprintf(
+        "{\"transfer_id\":\"%s\",\"debit\":\"a\",\"credit\":\"b\",\"amount\":7,\"currency\":\"CNY\",\"timeout_s\":1}",
+        id);
+
+    rig_add(&one, 0, id, "try", payload, now - ago_s * 1000000);
+}
+
+/* Commands are behind, so that nothing that was asked for has happened when its time to be asked again has come. */
+Test(account_slots, holds_that_were_never_asked_to_expire_do_not_starve_behind_older_ones)
+{
+    static const char *const order[] = {"h1 h2", "h1 h2 h3 h4", "h1 h2 h3 h4 h5 h3", "h1 h2 h3 h4 h5 h3 h1 h4"};
+    static const struct sweep_options sweep = {.rows_max = 2, .again_s = 60};
+    int64_t now = clock_utc_us();
+    int64_t asked = 0;
+
+    add_expired("h1", now, 50);
+    add_expired("h2", now, 40);
+    add_expired("h3", now, 30);
+    add_expired("h4", now, 20);
+    add_expired("h5", now, 10);
+    rig_must(&one, 0);
+    for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+        cr_assert_eq(sweep_holds(two.conn, &sweep, &asked, &two.err), RC_OK, "%s", two.err.text);
+        cr_expect_eq(asked, 2);
+        expect("asked",
+               "SELECT string_agg(payload ->> 'transfer_id', ' ' ORDER BY queue_seq) FROM account_command_outbox",
+               order[i]);
+        if (i < 2) { /* the pause is over for all; h3 was asked longest ago, h2 last */
+            stack_sql(db, "UPDATE account_transfers SET expiry_asked_at = now() - CASE transfer_id WHEN 'h3' THEN"
+                          " interval '4 h' WHEN 'h1' THEN interval '3 h' WHEN 'h4' THEN interval '2 h'"
+                          " ELSE interval '1 h' END WHERE expiry_asked_at IS NOT NULL");
+        }
+    }
 }
 
 Test(account_slots, holds_that_have_expired_are_asked_for_once_and_then_expire)
