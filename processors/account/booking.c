@@ -137,6 +137,7 @@ static void booking_begin(struct booking *b, PGconn *conn, size_t n)
 {
     arena_reset(&b->now.arena);
     b->now.conn = conn;
+    store_begin(b->store);
     b->n_items = b->n_counts = b->n_flows = 0;
     if (n > b->max_items) {
         b->max_items = n;
@@ -237,7 +238,7 @@ static enum rc write_all(struct booking *b, struct err *err)
             TRY(b->readers[k]->write(b->readers[k]->self, &b->now, err));
         }
     }
-    return store_journal(b->store, b->now.conn, b->group, b->counts, b->n_counts, b->now.now_us, err);
+    return store_journal(b->store, b->now.conn, b->group, b->counts, b->n_counts, err);
 }
 
 enum rc booking_apply(struct booking *b, PGconn *conn, const struct dbproc_event *events, size_t n,
@@ -254,8 +255,7 @@ enum rc booking_dead(struct booking *b, PGconn *conn, const struct dbproc_event 
 {
     booking_begin(b, conn, 0);
     count_one(b, event)->dead++;
-    TRY(store_now(b->store, conn, &b->now.now_us, err));
-    return store_journal(b->store, conn, b->group, b->counts, b->n_counts, b->now.now_us, err);
+    return store_journal(b->store, conn, b->group, b->counts, b->n_counts, err);
 }
 
 void booking_committed(struct booking *b)
@@ -269,12 +269,18 @@ void booking_committed(struct booking *b)
     }
 }
 
+/* A sweeper that fails does not keep the others from their work. */
 enum rc booking_tick(struct booking *b, PGconn *conn, struct err *err)
 {
+    enum rc first = RC_OK;
+
     for (size_t k = 0; k < b->n_readers; k++) {
-        if (b->readers[k]->tick != NULL) {
-            TRY(b->readers[k]->tick(b->readers[k]->self, conn, err));
+        struct err why = {0};
+        enum rc rc = b->readers[k]->tick == NULL ? RC_OK : b->readers[k]->tick(b->readers[k]->self, conn, &why);
+        if (rc != RC_OK && first == RC_OK) {
+            first = rc;
+            *err = why;
         }
     }
-    return RC_OK;
+    return first;
 }

@@ -27,6 +27,7 @@ enum rc booking_apply(struct booking *b, PGconn *conn, const struct dbproc_event
 /* A record that apply has rejected alone. */
 enum rc booking_dead(struct booking *b, PGconn *conn, const struct dbproc_event *event, struct err *err) MUST_USE;
 void booking_committed(struct booking *b);
+/* Runs every reader's; the first error counts. */
 enum rc booking_tick(struct booking *b, PGconn *conn, struct err *err) MUST_USE;
 
 #endif

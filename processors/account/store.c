@@ -32,11 +32,12 @@ static const struct statement READS[] = {
     {S_JOURNAL,
      "INSERT INTO account_journal AS j"
      " (\"group\", topic, partition, day, lo, hi, records, applied, duplicates, rejected, dead)"
-     " SELECT u.g, u.topic, u.partition, (u.at AT TIME ZONE 'UTC')::date, u.lo, u.hi,"
+     /* the transaction's day, as the created_at of its dead letters */
+     " SELECT u.g, u.topic, u.partition, (now() AT TIME ZONE 'UTC')::date, u.lo, u.hi,"
      "  u.applied + u.duplicates + u.rejected + u.dead, u.applied, u.duplicates, u.rejected, u.dead"
-     " FROM unnest($1::text[], $2::text[], $3::int[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::bigint[],"
-     "  $8::bigint[], $9::bigint[], $10::bigint[])"
-     "  AS u(g, topic, partition, at, lo, hi, applied, duplicates, rejected, dead)"
+     " FROM unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],"
+     "  $8::bigint[], $9::bigint[])"
+     "  AS u(g, topic, partition, lo, hi, applied, duplicates, rejected, dead)"
      " ON CONFLICT (\"group\", topic, partition, day) DO UPDATE SET"
      "  lo = least(j.lo, excluded.lo), hi = greatest(j.hi, excluded.hi), records = j.records + excluded.records,"
      "  applied = j.applied + excluded.applied, duplicates = j.duplicates + excluded.duplicates,"
@@ -124,11 +125,15 @@ enum rc store_session(struct store *s, PGconn *conn, struct err *err)
     return prepare(conn, STORE_WRITE_SQL, STORE_WRITE_SQL_N, err);
 }
 
+void store_begin(struct store *s)
+{
+    s->n_made = s->n_decided = 0; /* of a batch that was rolled back */
+}
+
 enum rc store_now(struct store *s, PGconn *conn, int64_t *out_us, struct err *err)
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
 
-    s->n_made = s->n_decided = 0; /* of a batch that was rolled back */
     TRY(binary_query(conn, S_NOW, s->column, 0, &res, err));
     *out_us = binary_get_time(res, 0, 0, 0);
     return RC_OK;
@@ -262,30 +267,29 @@ enum rc store_load(struct store *s, PGconn *conn, struct ledger *l, int32_t part
     return store_accounts(s, conn, l, partition, err);
 }
 
-static void add_count(struct buf *c, const char *group, const struct store_count *n, int64_t now_us)
+static void add_count(struct buf *c, const char *group, const struct store_count *n)
 {
     const int64_t numbers[] = {n->lo, n->hi, n->applied, n->duplicates, n->rejected, n->dead};
 
     binary_text(&c[0], group);
     binary_text(&c[1], n->topic);
     binary_int4(&c[2], n->partition);
-    binary_time(&c[3], now_us);
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-        binary_int8(&c[4 + i], numbers[i]);
+        binary_int8(&c[3 + i], numbers[i]);
     }
 }
 
 enum rc store_journal(struct store *s, PGconn *conn, const char *group, const struct store_count *counts, size_t n,
-                      int64_t now_us, struct err *err)
+                      struct err *err)
 {
-    static const enum binary_type types[] = {BINARY_TEXT, BINARY_TEXT, BINARY_INT4, BINARY_TIME, BINARY_INT8,
-                                             BINARY_INT8, BINARY_INT8, BINARY_INT8, BINARY_INT8, BINARY_INT8};
+    static const enum binary_type types[] = {BINARY_TEXT, BINARY_TEXT, BINARY_INT4, BINARY_INT8, BINARY_INT8,
+                                             BINARY_INT8, BINARY_INT8, BINARY_INT8, BINARY_INT8};
 
     for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
         binary_array_begin(&s->column[i], types[i]);
     }
     for (size_t i = 0; i < n; i++) {
-        add_count(s->column, group, &counts[i], now_us);
+        add_count(s->column, group, &counts[i]);
     }
     for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
         binary_array_end(&s->column[i], n);

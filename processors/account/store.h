@@ -2,6 +2,7 @@
 /*
  * The ledger's tables, for one batch within the transaction that the runtime has opened:
  *
+ *     store_begin()    forgets the batch before, where it was rolled back
  *     store_now()      PostgreSQL's clock, once
  *     store_load()     transfers FOR UPDATE by id; decided events; slots by (account, slot) in one statement
  *     store_write()    transfers, flows, decisions, slots, merged holds
@@ -38,6 +39,8 @@ struct store *store_free(struct store *s); /* accepts NULL, returns NULL */
 /* Settings and prepared statements of a new session. FATAL: the tables are not there. */
 enum rc store_session(struct store *s, PGconn *conn, struct err *err) MUST_USE;
 
+/* Forgets a batch that was not committed. */
+void store_begin(struct store *s);
 enum rc store_now(struct store *s, PGconn *conn, int64_t *out_us, struct err *err) MUST_USE;
 
 /*
@@ -46,7 +49,7 @@ enum rc store_now(struct store *s, PGconn *conn, int64_t *out_us, struct err *er
  */
 enum rc store_load(struct store *s, PGconn *conn, struct ledger *l, int32_t partition, struct err *err) MUST_USE;
 
-/* Events of the batch that had been decided without a flow before it, as they were; until the next store_now. */
+/* Events of the batch that had been decided without a flow before it, as they were; until the next store_begin. */
 struct store_decided {
     const char *event_id;
     int ordinal;
@@ -65,8 +68,9 @@ struct store_count {
     int64_t lo, hi; /* first offset, and behind the last one */
     int64_t applied, duplicates, rejected, dead;
 };
+/* On the UTC day of the transaction's now(), as the created_at of dead letters. */
 enum rc store_journal(struct store *s, PGconn *conn, const char *group, const struct store_count *counts, size_t n,
-                      int64_t now_us, struct err *err) MUST_USE;
+                      struct err *err) MUST_USE;
 
 /* The transaction is committed: what it made is there. Without it the next store_load forgets. */
 void store_committed(struct store *s);
