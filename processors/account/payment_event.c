@@ -63,6 +63,16 @@ static enum rc check_number(const char *s, const char *name, struct err *err)
     return RC_OK;
 }
 
+static enum rc check_channel(const char *s, struct err *err)
+{
+    size_t n = strlen(s);
+
+    if (n > PAYMENT_CHANNEL_MAX || strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789._-") != n) {
+        FAIL(err, RC_REJECT, "field payload.channel: expected 1 to %d of a-z 0-9 . _ -", PAYMENT_CHANNEL_MAX);
+    }
+    return RC_OK;
+}
+
 /* Fields that are not read here are taken out, for fields_read() refuses what it does not know. */
 static void keep_only(json_t *object, const struct field *fields, size_t n)
 {
@@ -95,6 +105,7 @@ static enum rc read_success(json_t *object, struct arena *a, struct payment_even
 
     keep_only(object, fields, ARRAY_SIZE(fields));
     TRY(fields_read(object, "payload", fields, ARRAY_SIZE(fields), a, class, err));
+    TRY(check_channel(e->channel, err));
     return check_number(e->channel_txn_id, "channel_txn_id", err);
 }
 

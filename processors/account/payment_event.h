@@ -17,6 +17,7 @@
 #include "payment/decide.h"
 
 #define CLASS_UNKNOWN_TYPE "unknown_type"
+#define PAYMENT_CHANNEL_MAX 32 /* bytes; as in the database and the gateway */
 #define PAYMENT_REFUND_REQUESTED "payment.refund_requested"
 
 struct payment_record {

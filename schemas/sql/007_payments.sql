@@ -25,7 +25,12 @@ CREATE TABLE IF NOT EXISTS @SCHEMA@.payment_transactions (
     content_hash      bytea,                         -- of the order, to tell a repeated POST from another content
     created_at        timestamptz NOT NULL DEFAULT now(),
     updated_at        timestamptz NOT NULL DEFAULT now(),
-    CHECK ((callback_platform IS NULL) = (callback_target IS NULL))
+    CHECK ((callback_platform IS NULL) = (callback_target IS NULL)),
+    -- As gateway and account role take them: ids of accounts and transfers are made of these.
+    CONSTRAINT payment_transactions_payment_id CHECK (payment_id ~ '^[A-Za-z0-9._:~@-]{1,64}$'),
+    CONSTRAINT payment_transactions_account_id CHECK (account_id ~ '^[A-Za-z0-9._:~@-]{1,128}$'),
+    CONSTRAINT payment_transactions_channel CHECK (channel ~ '^[a-z0-9._-]{1,32}$'),
+    CONSTRAINT payment_transactions_currency CHECK (currency ~ '^[A-Za-z0-9]{1,12}$')
 ) WITH (fillfactor = 85);
 CREATE INDEX IF NOT EXISTS payment_transactions_expiry
     ON @SCHEMA@.payment_transactions (expires_at) WHERE state IN ('INIT', 'PENDING');

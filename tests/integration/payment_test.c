@@ -673,6 +673,14 @@ Test(payment, bad_records_die_alone)
         {"payment.succeeded", "p1", "{", "payload"},
         {"payment.succeeded", "p1", "[]", "expected a JSON object"},
         {"payment.succeeded", "p1", "{\"channel\":\"wechat\"}", "channel_txn_id is missing"},
+        {"payment.succeeded", "p1",
+         "{\"channel\":\"We:Chat\",\"channel_txn_id\":\"t\",\"amount\":1200,\"currency\":\"CNY\","
+         "\"paid_at\":\"2026-11-23T00:00:00Z\"}",
+         "payload.channel: expected 1 to 32 of a-z 0-9 . _ -"},
+        {"payment.succeeded", "p1",
+         "{\"channel\":\"a23456789012345678901234567890123\",\"channel_txn_id\":\"t\",\"amount\":1200,"
+         "\"currency\":\"CNY\",\"paid_at\":\"2026-11-23T00:00:00Z\"}",
+         "payload.channel: expected 1 to 32 of a-z 0-9 . _ -"},
         {"payment.paid", "p1", "{}", "event_type is \"payment.paid\""},
         {"payment.expired", "p1", "{\"payment_id\":\"p2\"}", "payload.payment_id is p2; expected p1"},
         {"payment.expired", "p 1", "{}", "partition_key"},
@@ -851,6 +859,56 @@ Test(payment, orders_whose_time_has_come_are_asked_to_expire_once)
     stack_sql(db, "UPDATE payment_transactions SET expiry_asked_at = now() - interval '11 min'");
     cr_assert_eq(payments_sweep(db, 10, &n, &err), RC_OK, "%s", err.text);
     cr_expect_eq(n, 2, "p1 and p3 once more: what was asked may be lost");
+}
+
+Test(payment, a_sweeper_that_fails_does_not_keep_the_others_from_their_work)
+{
+    order("p1", "u1", 100, NULL);
+    stack_sql(db, "UPDATE payment_transactions SET expires_at = now() - interval '1 s'");
+    stack_sql(db, "ALTER TABLE account_transfers RENAME COLUMN expires_at TO gone"); /* the sweeper of holds fails */
+    cr_expect_neq(booking_tick(one.booking, db, &err), RC_OK);
+    cr_expect_not_null(strstr(err.text, "expires_at"), "%s", err.text);
+    cr_expect_eq(stack_int(db, "SELECT count(*) FROM payment_outbox WHERE event_type = 'payment.expired'"), 1);
+}
+
+/* ---- what an order may be made of ---- */
+
+#define A32 "a2345678901234567890123456789012"
+
+Test(payment, the_database_refuses_orders_that_could_not_be_booked)
+{
+    static const char form[] = "INSERT INTO payment_transactions (payment_id, account_id, channel, amount, currency)"
+                               " VALUES ('%s', '%s', '%s', 1, '%s')";
+    static const struct {
+        const char *payment, *account, *channel, *currency, *constraint;
+    } bad[] = {
+        {"", "u1", "wechat", "CNY", "payment_id"},
+        {"p|1", "u1", "wechat", "CNY", "payment_id"},
+        {"p\n", "u1", "wechat", "CNY", "payment_id"},
+        {"p\303\274", "u1", "wechat", "CNY", "payment_id"},
+        {A32 A32 "x", "u1", "wechat", "CNY", "payment_id"},
+        {"p", "", "wechat", "CNY", "account_id"},
+        {"p", "u 1", "wechat", "CNY", "account_id"},
+        {"p", A32 A32 A32 A32 "x", "wechat", "CNY", "account_id"},
+        {"p", "u1", "", "CNY", "channel"},
+        {"p", "u1", "WeChat", "CNY", "channel"},
+        {"p", "u1", "we:chat", "CNY", "channel"},
+        {"p", "u1", "wechat\n", "CNY", "channel"},
+        {"p", "u1", A32 "x", "CNY", "channel"},
+        {"p", "u1", "wechat", "", "currency"},
+        {"p", "u1", "wechat", "C-Y", "currency"},
+        {"p", "u1", "wechat", "ABCDEFGHIJKLM", "currency"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        char *name CLEANUP(freep) = xasprintf("payment_transactions_%s", bad[i].constraint);
+        char *sql CLEANUP(freep) = xasprintf(form, bad[i].payment, bad[i].account, bad[i].channel, bad[i].currency);
+        PGresult *res CLEANUP(pg_clearp) = PQexec(db, sql);
+        const char *refused = PQresultErrorField(res, PG_DIAG_CONSTRAINT_NAME);
+        cr_expect_str_eq(refused == NULL ? "" : refused, name, "%zu: %s", i, sql);
+    }
+    stack_sql(db, form, A32 A32, A32 A32 A32 A32, A32, "ABCDEFGHIJKL");
+    stack_sql(db, form, "A.z_0:~@-", "A.z_0:~@-", "a.z_0-", "c");
 }
 
 /* ---- random sequences ---- */
