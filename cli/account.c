@@ -67,22 +67,37 @@ enum rc account_json(PGconn *conn, const char *sql, int n, const char *const *pa
     return RC_OK;
 }
 
-/* A decision that moved nothing, else what the transfer's flows of this event did. */
+/*
+ * A decision that moved nothing, else what the transfer's flows of this event did. An opening gets no decision where
+ * the account is as it is asked for, so the two are compared, as the gateway does. One snapshot: what this very command
+ * has opened has a decision, too.
+ */
 static const char DECIDED[] =
-    "SELECT outcome, coalesce(code, '') FROM account_decisions WHERE event_id = $1"
-    " UNION ALL SELECT 'applied', '' FROM account_transfers WHERE transfer_id = $2 AND event_id = $1"
-    " AND state NOT IN ('rejected', 'cancelled_empty') LIMIT 1";
+    "SELECT outcome, code FROM (SELECT 1 AS rank, outcome, coalesce(code, '') AS code FROM account_decisions "
+    "WHERE event_id = $1 UNION ALL SELECT 2, 'applied', '' FROM account_transfers WHERE transfer_id = $2 "
+    "AND event_id = $1 AND state NOT IN ('rejected', 'cancelled_empty') "
+    "UNION ALL SELECT 3, 'already', '' FROM account_command_outbox m JOIN account_slots a "
+    "ON a.account_id = m.partition_key AND a.slot = 0 WHERE m.id = $1::text::uuid AND m.command = 'open' "
+    "AND a.status = 'open' AND a.currency = m.payload ->> 'currency' "
+    "AND a.exponent = coalesce((m.payload ->> 'exponent')::int, 2) AND a.kind = coalesce(m.payload ->> 'kind', 'user') "
+    "AND a.no_negative = coalesce((m.payload ->> 'no_negative')::boolean, false) "
+    "AND a.credit_only = coalesce((m.payload ->> 'credit_only')::boolean, false) "
+    "AND a.debit_only = coalesce((m.payload ->> 'debit_only')::boolean, false) "
+    "AND a.max_balance IS NOT DISTINCT FROM (m.payload ->> 'max_balance')::bigint) d ORDER BY rank LIMIT 1";
 
 static int say(const struct cli *cli, const char *event_id, const char *outcome, const char *code)
 {
-    bool applied = strcmp(outcome, "applied") == 0;
+    bool already = strcmp(outcome, "already") == 0;
+    bool done = already || strcmp(outcome, "applied") == 0;
     if (cli->json) {
         printf("{\"command\":\"%s\",\"outcome\":\"%s\",\"code\":", event_id, outcome);
         printf(code[0] != '\0' ? "\"%s\"}\n" : "null}\n", code);
+    } else if (already) {
+        printf("the account is as it is asked for already\n");
     } else {
         printf("%s%s%s\n", outcome, code[0] != '\0' ? ": " : "", code);
     }
-    return applied ? EXIT_DONE : EXIT_REJECTED;
+    return done ? EXIT_DONE : EXIT_REJECTED;
 }
 
 int account_wait(const struct cli *cli, PGconn *conn, const char *event_id, const char *transfer_id, int64_t seconds)
@@ -104,9 +119,7 @@ int account_wait(const struct cli *cli, PGconn *conn, const char *event_id, cons
         }
         clock_sleep_ms(LOOK_MS);
     }
-    (void)fprintf(stderr,
-                  "sluice: command %s is not decided after %lld s (what is already as asked gets no decision); "
-                  "`sluice status` shows what waits\n",
+    (void)fprintf(stderr, "sluice: command %s is not decided after %lld s; `sluice status` shows what waits\n",
                   event_id, (long long)seconds);
     return EXIT_TRY_AGAIN;
 }

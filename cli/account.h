@@ -26,8 +26,8 @@ enum rc account_json(PGconn *conn, const char *sql, int n, const char *const *pa
 
 /*
  * Waits until the ledger has decided the command with this id of account_command_outbox, at most seconds. Says what
- * came of it, on stdout. EXIT_DONE applied, EXIT_REJECTED refused, EXIT_TRY_AGAIN not decided in time.
- * transfer_id NULL: an open or a set.
+ * came of it, on stdout. EXIT_DONE applied, or the account is so already; EXIT_REJECTED refused, EXIT_TRY_AGAIN not
+ * decided in time. transfer_id NULL: an open or a set.
  */
 int account_wait(const struct cli *cli, PGconn *conn, const char *event_id, const char *transfer_id, int64_t seconds);
 

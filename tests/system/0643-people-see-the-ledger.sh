@@ -18,6 +18,10 @@ t_exit "open without waiting" 0 account open clearing:demo:CNY --currency CNY --
 t_match "what was asked" '^asked: [0-9a-f-]{36}$' "$T_OUT"
 t_exit "open" 0 account open alice --currency CNY --no-negative --max-balance 100000 --wait 60
 t_eq "the decision" applied "$T_OUT"
+t_exit "open once more" 0 account open alice --currency CNY --no-negative --max-balance 100000 --wait 60
+t_match "it is so" 'as it is asked for already' "$T_OUT"
+t_exit "in JSON" 0 account open alice --currency CNY --no-negative --max-balance 100000 --wait 60 --json
+t_match "too" '"outcome":"already","code":null' "$T_OUT"
 t_exit "open in another currency" 0 account open jpy --currency JPY --exponent 0 --wait 60
 t_exit "open with other content" 3 account open alice --currency USD --wait 60
 t_match "its code" account_exists_with_different_content "$T_OUT"
