@@ -137,6 +137,8 @@ const struct command ACCOUNT_CHILDREN[ACCOUNT_CHILDREN_N] = {
     {.name = "flows",
      .args = "ID",
      .help = "What was booked on an account, the newest first.",
+     .more = "References are text of others and may begin with = + - @: a spreadsheet takes that for a formula, so\n"
+             "import the columns of --csv as text.",
      FLAGS(FLOWS_FLAGS),
      .args_min = 1,
      .args_max = 1,

@@ -12,6 +12,7 @@
 
 #define BUSY_RETRY_AFTER_S 1
 #define STOPPING_RETRY_AFTER_S 1
+#define NAME_SHOWN_MAX 60 /* bytes of a parameter's name */
 
 /* ---------------------------------------------------------------------------------------------------- begin, end */
 
@@ -221,6 +222,17 @@ static enum MHD_Result refuse_route(struct http_call *call, enum route_result fo
     return refuse(call, MHD_HTTP_METHOD_NOT_ALLOWED, "method_not_allowed", "the path has other methods, see Allow");
 }
 
+/* A misspelt `from` must not give all there is. */
+static enum MHD_Result refuse_parameter(struct http_call *call, const char *name)
+{
+    struct problem problem = {0};
+    bool shown = name[0] != '\0' && strlen(name) <= NAME_SHOWN_MAX;
+    problem_set(&problem, MHD_HTTP_BAD_REQUEST, "parameter_invalid", shown ? name : NULL,
+                "%s%sthere is no such parameter", shown ? name : "", shown ? ": " : "");
+    call_problem(call, &problem);
+    return send_answer(call);
+}
+
 /* Everything that can be said before the body is there. */
 static enum MHD_Result check_header(struct http_call *call, const char *method)
 {
@@ -247,6 +259,10 @@ static enum MHD_Result check_header(struct http_call *call, const char *method)
     }
     if (found != ROUTE_FOUND) {
         return refuse_route(call, found, allow);
+    }
+    const char *unknown = route_parameter_unknown(&call->target, call->route->parameters);
+    if (unknown != NULL) {
+        return refuse_parameter(call, unknown);
     }
     if (atomic_load(&call->service->stopping)) {
         return refuse(call, MHD_HTTP_SERVICE_UNAVAILABLE, "stopping", "this instance is being stopped");

@@ -107,6 +107,20 @@ const char *route_parameter(const struct route_target *t, const char *name)
     return NULL;
 }
 
+const char *route_parameter_unknown(const struct route_target *t, const char *const *names)
+{
+    for (size_t i = 0; i < t->n_parameters; i++) {
+        const char *const *name = names;
+        while (name != NULL && *name != NULL && strcmp(*name, t->parameters[i].name) != 0) {
+            name++;
+        }
+        if (name == NULL || *name == NULL) {
+            return t->parameters[i].name;
+        }
+    }
+    return NULL;
+}
+
 bool route_match(const char *pattern, const struct route_target *t, const char **out_ids, size_t ids_max)
 {
     size_t ids = 0;

@@ -39,6 +39,9 @@ bool route_target_parse(const char *text, struct arena *a, struct route_target *
 /* NULL when it is not there. */
 const char *route_parameter(const struct route_target *t, const char *name);
 
+/* The first parameter that is not among names (ending with NULL; NULL = none are known); NULL when all of them are. */
+const char *route_parameter_unknown(const struct route_target *t, const char *const *names);
+
 /* Does the path fit the pattern? Ids are those of the segments that {name} stands for, in order; at most ids_max. */
 bool route_match(const char *pattern, const struct route_target *t, const char **out_ids, size_t ids_max);
 /* Position of {name} among the {}s of a pattern, -1 when it has none of that name. */

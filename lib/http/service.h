@@ -10,6 +10,7 @@
  *     target malformed                 400 target_malformed
  *     no token, or not one of ours     401 unauthorized              before paths are looked at
  *     no such path, no such method     404 not_found, 405 method_not_allowed with Allow
+ *     a parameter it does not know     400 parameter_invalid
  *     being stopped                    503 stopping
  *     too many parked                  503 busy
  *     no length known that fits, body  413 body_too_large, 415 media_type_unsupported
@@ -61,10 +62,11 @@ enum call_next {
 struct service_route {
     struct route_key key; /* must be first: method and pattern */
     enum call_next (*handle)(struct http_call *call, void *opaque);
-    const char *media; /* of the body, "application/json"; NULL = any, as for routes without one */
-    size_t body_bytes; /* 0 = no body is expected */
-    bool may_park;     /* needs one of limits.parked */
-    bool open;         /* needs no token: the route's function knows how to tell who calls */
+    const char *media;             /* of the body, "application/json"; NULL = any, as for routes without one */
+    size_t body_bytes;             /* 0 = no body is expected */
+    bool may_park;                 /* needs one of limits.parked */
+    bool open;                     /* needs no token: the route's function knows how to tell who calls */
+    const char *const *parameters; /* names behind ? that it knows, ending with NULL; NULL = none */
 };
 
 /* A request has been answered: for metrics. route NULL = none was found. On the service's thread. */

@@ -121,16 +121,18 @@ const struct option_table gateway_options = {.component = "gateway",
                                              .rows = OPTIONS,
                                              .n_rows = ARRAY_SIZE(OPTIONS)};
 
+static const char *const FLOWS_PARAMETERS[] = {"limit", "cursor", "from", "to", "format", NULL};
+
 const struct service_route GATEWAY_ROUTES[] = {
-    {{"POST", "/v1/transfers"}, ask_transfer, GATEWAY_JSON, BODY_BYTES_MAX, true, false},
-    {{"GET", "/v1/transfers/{id}"}, ask_show_transfer, NULL, 0, true, false},
-    {{"POST", "/v1/transfers/{id}/confirm"}, ask_confirm, GATEWAY_JSON, BODY_BYTES_MAX, true, false},
-    {{"POST", "/v1/transfers/{id}/cancel"}, ask_cancel, GATEWAY_JSON, BODY_BYTES_MAX, true, false},
-    {{"POST", "/v1/accounts/{id}"}, ask_account, GATEWAY_JSON, BODY_BYTES_MAX, true, false},
-    {{"GET", "/v1/accounts/{id}"}, ask_show_account, NULL, 0, true, false},
-    {{"GET", "/v1/accounts/{id}/flows"}, ask_show_flows, NULL, 0, true, false},
-    {{"POST", "/v1/payments"}, ask_payment, GATEWAY_JSON, BODY_BYTES_MAX, true, false},
-    {{"GET", "/v1/payments/{id}"}, ask_show_payment, NULL, 0, true, false},
+    {{"POST", "/v1/transfers"}, ask_transfer, GATEWAY_JSON, BODY_BYTES_MAX, true, false, NULL},
+    {{"GET", "/v1/transfers/{id}"}, ask_show_transfer, NULL, 0, true, false, NULL},
+    {{"POST", "/v1/transfers/{id}/confirm"}, ask_confirm, GATEWAY_JSON, BODY_BYTES_MAX, true, false, NULL},
+    {{"POST", "/v1/transfers/{id}/cancel"}, ask_cancel, GATEWAY_JSON, BODY_BYTES_MAX, true, false, NULL},
+    {{"POST", "/v1/accounts/{id}"}, ask_account, GATEWAY_JSON, BODY_BYTES_MAX, true, false, NULL},
+    {{"GET", "/v1/accounts/{id}"}, ask_show_account, NULL, 0, true, false, NULL},
+    {{"GET", "/v1/accounts/{id}/flows"}, ask_show_flows, NULL, 0, true, false, FLOWS_PARAMETERS},
+    {{"POST", "/v1/payments"}, ask_payment, GATEWAY_JSON, BODY_BYTES_MAX, true, false, NULL},
+    {{"GET", "/v1/payments/{id}"}, ask_show_payment, NULL, 0, true, false, NULL},
 };
 const size_t GATEWAY_ROUTES_N = ARRAY_SIZE(GATEWAY_ROUTES);
 

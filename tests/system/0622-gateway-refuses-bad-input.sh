@@ -108,6 +108,10 @@ bad 400 parameter_invalid cursor GET "$A/flows?cursor=1307c" -
 bad 400 parameter_invalid from GET "$A/flows?from=yesterday" -
 bad 400 parameter_invalid format GET "$A/flows?format=xml" -
 bad 400 target_malformed - GET "$A/flows?limit=1&limit=2" -
+bad 400 parameter_invalid since GET "$A/flows?since=2026-11-22T00:00:00Z" -
+bad 400 parameter_invalid Limit GET "$A/flows?limit=1&Limit=2" -
+bad 400 parameter_invalid limit GET "$A?limit=1" -
+bad 400 parameter_invalid wait POST "$T?wait=5" "{$ok}"
 
 P=/v1/payments
 order='"payment_id": "p", "account_id": "a", "channel": "wechat", "amount": 1, "currency": "CNY"'

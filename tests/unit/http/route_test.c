@@ -99,6 +99,20 @@ Test(route, method_and_path_choose_the_row)
     cr_assert_eq(at, 5);
 }
 
+Test(route, a_parameter_that_is_not_known_is_found)
+{
+    static const char *const known[] = {"limit", "from", NULL};
+    cr_assert(route_target_parse("/f?from=1&limit=2", &arena, &target));
+    cr_assert_null(route_parameter_unknown(&target, known));
+    cr_assert_str_eq(route_parameter_unknown(&target, NULL), "from");
+    cr_assert(route_target_parse("/f?limit=2&From=1&to=3", &arena, &target));
+    cr_assert_str_eq(route_parameter_unknown(&target, known), "From");
+    cr_assert(route_target_parse("/f?=1", &arena, &target));
+    cr_assert_str_eq(route_parameter_unknown(&target, known), "");
+    cr_assert(route_target_parse("/f", &arena, &target));
+    cr_assert_null(route_parameter_unknown(&target, NULL));
+}
+
 Test(page, a_cursor_comes_back_as_the_key)
 {
     struct page page;
