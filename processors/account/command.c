@@ -11,6 +11,7 @@
 
 #include "account/fields.h"
 #include "base/buf.h"
+#include "base/currency.h"
 
 #define SCHEMA "account_command"
 #define PATH_MAX_BYTES 64
@@ -218,13 +219,14 @@ static enum rc read_hold(const json_t *object, const struct parse *p, struct led
 
 static enum rc read_open(const json_t *object, const struct parse *p, struct ledger_command *out, struct err *err)
 {
-    int64_t exponent = 2;
+    int64_t exponent = 0;
+    bool has_exponent = false;
     int kind = KIND_USER;
     struct ledger_settings *s = &out->settings;
     const struct field fields[] = {
         {"account_id", FIELD_ID, .required = true, .text = &out->debit},
         {"currency", FIELD_CURRENCY, .required = true, .text = &out->currency},
-        {"exponent", FIELD_INT, .number = &exponent, .min = 0, .max = 4},
+        {"exponent", FIELD_INT, .number = &exponent, .given = &has_exponent, .min = 0, .max = 4},
         {"kind", FIELD_CHOICE, .choice = &kind, .choices = LEDGER_KIND_NAMES, .n_choices = LEDGER_KINDS},
         {"no_negative", FIELD_BOOL, .flag = &s->no_negative},
         {"credit_only", FIELD_BOOL, .flag = &s->credit_only},
@@ -233,7 +235,11 @@ static enum rc read_open(const json_t *object, const struct parse *p, struct led
     };
 
     TRY(fields_read(object, "payload", fields, ARRAY_SIZE(fields), p->a, p->class, err));
-    out->exponent = (int)exponent;
+    out->exponent = has_exponent ? (int)exponent : currency_digits(out->currency);
+    if (!currency_digits_fit(out->currency, out->exponent)) {
+        FAIL(err, RC_REJECT, "field payload.exponent is %d; expected %d, which ISO 4217 gives %s", out->exponent,
+             currency_digits(out->currency), out->currency);
+    }
     out->kind = (enum ledger_kind)kind;
     TRY(check_account(out, err));
     return check_kind(out, err);

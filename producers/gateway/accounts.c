@@ -2,6 +2,7 @@
 /* POST /v1/accounts/{id}: with a currency it opens the account, without one it changes settings. */
 #include <string.h>
 
+#include "base/currency.h"
 #include "gateway/ask.h"
 #include "gateway/check.h"
 #include "ledger/ledger.h"
@@ -55,9 +56,13 @@ static const char *read_kind(struct fields *f)
 static void read_open(struct fields *f, struct payload *p)
 {
     int64_t exponent = 0;
-    payload_text(p, "currency", member_currency(f, FIELD_REQUIRED));
+    const char *currency = member_currency(f, FIELD_REQUIRED);
+    payload_text(p, "currency", currency);
     if (field_int(f, "exponent", FIELD_OPTIONAL, 0, 4, &exponent)) {
         payload_int(p, "exponent", exponent);
+        if (currency != NULL && !currency_digits_fit(currency, (int)exponent)) {
+            field_refuse(f, "exponent", "field_invalid", "expected as many digits as ISO 4217 gives the currency");
+        }
     }
     payload_text(p, "kind", read_kind(f));
     (void)read_limits(f, p);

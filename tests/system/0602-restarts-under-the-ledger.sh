@@ -27,7 +27,7 @@ kafka_killed() { own_kafka_kill9 && sleep 1 && own_kafka_start; }
 kafka_stopped() { own_kafka_stop && own_kafka_start; }
 pg_killed() { own_pg_kill9 && own_pg_start; }
 pg_stopped() { own_pg_stop && own_pg_start; }
-turns=(pg_killed kafka_killed pg_killed)
+turns=(pg_killed kafka_killed)
 ! t_is_long || turns=(pg_killed kafka_killed pg_stopped kafka_stopped pg_killed kafka_killed pg_killed pg_killed kafka_stopped pg_stopped)
 each=$(t_size 300 2000) part=0
 for turn in "${turns[@]}"; do

@@ -254,6 +254,8 @@ static const struct {
     {"open", "{\"account_id\":\"a\"}", "field payload.currency is missing"},
     {"open", "{\"account_id\":\"a\",\"currency\":\"C\",\"exponent\":5}",
      "field payload.exponent is 5; expected 0 to 4"},
+    {"open", "{\"account_id\":\"a\",\"currency\":\"JPY\",\"exponent\":2}",
+     "field payload.exponent is 2; expected 0, which ISO 4217 gives JPY"},
     {"open", "{\"account_id\":\"a\",\"currency\":\"C\",\"kind\":\"bank\"}", "field payload.kind: expected one of"},
     {"open", "{\"account_id\":\"a\",\"currency\":\"C\",\"no_negative\":1}", "field payload.no_negative: expected true"},
     {"open", "{\"account_id\":\"a\",\"currency\":\"C\",\"max_balance\":null}",
