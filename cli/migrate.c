@@ -27,6 +27,8 @@ static const char ROLE_SQL[] =
     "    @SCHEMA@.cs_platform_event_dead_letters TO sluice_run;\n"
     "GRANT INSERT ON @SCHEMA@.sluice_delivery_partitions TO sluice_run;\n"
     "GRANT INSERT, UPDATE, DELETE ON @SCHEMA@.dead_letter_outbox TO sluice_run;\n"
+    "-- The relay deletes what is old and published; it locks such rows first.\n"
+    "GRANT UPDATE, DELETE ON @SCHEMA@.account_command_outbox, @SCHEMA@.payment_outbox TO sluice_run;\n"
     "GRANT SELECT, USAGE ON SEQUENCE @SCHEMA@.sluice_queue_seq TO sluice_run;\n"
     "-- The ledger and payments: what is booked is never deleted, flows and decisions are never changed.\n"
     "GRANT INSERT, UPDATE ON @SCHEMA@.account_slots, @SCHEMA@.account_transfers, @SCHEMA@.account_journal,\n"

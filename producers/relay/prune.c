@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Old rows of a raw source go. */
+/* Old rows of a source go. */
 #include "relay/prune.h"
 
 #include <inttypes.h>
@@ -35,7 +35,7 @@ enum rc prune_init(struct prune *p, const struct source *src, PGconn *conn, stru
     const char *params[] = {src->table};
 
     *p = (struct prune){.sql = NULL};
-    if (!src->raw) {
+    if (!src->prune) {
         return RC_OK;
     }
     TRY(pg_query(conn, HAS_AGE, 1, params, &res, err));

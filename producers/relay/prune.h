@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Deletes old rows of a raw source, which hold records as they went to Kafka and are of no use once they are there.
+ * Deletes old rows of sources that say so: what was asked for or told is of no use there once it is in Kafka. Raw
+ * sources always do.
  *
  * Only what is certainly published goes: visible in the position's s1, which is committed in Kafka. Age is counted from
  * created_at. A statement looks at the oldest rows by queue_seq only, so that it costs the same beside any number of
@@ -21,7 +22,7 @@ struct prune {
     char *sql; /* NULL: there is nothing to prune */
 };
 
-/* Other sources than raw ones, and tables without created_at, are never pruned. */
+/* Sources that do not say so, and tables without created_at, are never pruned. */
 enum rc prune_init(struct prune *p, const struct source *src, PGconn *conn, struct err *err) MUST_USE;
 void prune_done(struct prune *p);
 

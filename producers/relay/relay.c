@@ -34,7 +34,8 @@ static const struct option OPTIONS[] = {
      .value = "30",
      .min = 0,
      .max = 3650,
-     .help = "Days after which published rows of dead_letter_outbox are deleted; 0 keeps them for ever."},
+     .help = "Days after which published rows of dead_letter_outbox, account_command_outbox and payment_outbox are "
+             "deleted; 0 keeps them for ever."},
     {.name = "relay.lock.timeout.ms",
      .type = OPTION_INT,
      .value = "10000",

@@ -104,7 +104,7 @@ static enum rc check_keys(struct parser *p, const struct source *src, const json
 {
     static const char *const encoded[] = {"name",    "table", "queue",        "id",     "key",     "type",
                                           "time",    "topic", "topic_column", "schema", "payload", "fields",
-                                          "headers", "dlq",   "outcomes",     "raw",    "times"};
+                                          "headers", "dlq",   "outcomes",     "raw",    "times",   "prune"};
     static const char *const raw[] = {
         "name", "table",        "queue", "id", "key", "time", "topic", "payload", "headers_column", "partition_column",
         "raw",  "topic_column", "dlq"};
@@ -128,6 +128,21 @@ static enum rc parse_raw(struct parser *p, struct source *src, const json_t *obj
     return RC_OK;
 }
 
+/* Rows of a status queue are changed after they were published: their outcomes are still to come. */
+static enum rc parse_prune(struct parser *p, struct source *src, const json_t *obj)
+{
+    const json_t *prune = json_object_get(obj, "prune");
+
+    if (prune != NULL && !json_is_boolean(prune)) {
+        BAD(p, "key \"prune\" expected true or false");
+    }
+    src->prune = src->raw || json_is_true(prune);
+    if (json_is_true(prune) && src->queue != QUEUE_APPEND) {
+        BAD(p, "key \"prune\" expected false, or \"queue\": \"append\"");
+    }
+    return RC_OK;
+}
+
 static enum rc parse_names(struct parser *p, struct source *src, const json_t *obj)
 {
     char *queue CLEANUP(freep) = NULL;
@@ -144,6 +159,7 @@ static enum rc parse_names(struct parser *p, struct source *src, const json_t *o
     } else {
         BAD(p, "key \"queue\" expected \"status\" or \"append\"");
     }
+    TRY(parse_prune(p, src, obj));
     TRY(get_name(p, obj, "schema", "", src->raw, &src->schema));
     TRY(get_name(p, obj, "topic", ".-", true, &src->topic));
     TRY(get_name(p, obj, "dlq", ".-", false, &src->dlq));

@@ -64,6 +64,7 @@ struct source {
     int n_fields;
     struct source_header headers[SOURCE_HEADERS_MAX];
     int n_headers;
+    bool prune; /* old rows are deleted when they are published; only append queues, and always true when raw */
     char *dlq;
     char *outcomes; /* topic that is told when a row ends as dead letter; NULL = none */
 };

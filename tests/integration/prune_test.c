@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which rows of dead_letter_outbox go, and which stay. */
+/* Which rows of outboxes go, and which stay. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,14 +128,47 @@ Test(prune, a_row_that_somebody_holds_is_not_waited_for)
     cr_expect_eq(run(s1, 100), 1);
 }
 
+static void insert_into(const char *table, const char *column, const char *key, int days_old)
+{
+    stack_sql(st.conn,
+              "INSERT INTO %s (partition_key, %s, payload, created_at)"
+              " VALUES ('%s', 'x', '{}', now() - %d * interval '1 day')",
+              table, column, key, days_old);
+}
+
+Test(prune, commands_and_payment_events_go_when_they_are_old_and_published)
+{
+    static const char *const tables[][2] = {{"account_command_outbox", "command"}, {"payment_outbox", "event_type"}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+        struct prune more;
+        int64_t rows = -1;
+        cr_assert_eq(prune_init(&more, source(tables[i][0]), relay, &err), RC_OK, "%s", err.text);
+        cr_assert_not_null(more.sql, "%s", tables[i][0]);
+        insert_into(tables[i][0], tables[i][1], "old", 31);
+        insert_into(tables[i][0], tables[i][1], "young", 29);
+        char *s1 CLEANUP(freep) = snapshot();
+        insert_into(tables[i][0], tables[i][1], "behind", 31); /* the position's */
+        cr_expect_eq(prune_run(&more, relay, s1, 30, 10, &rows, &err), RC_OK, "%s", err.text);
+        cr_expect_eq(rows, 1);
+        char *left CLEANUP(freep) =
+            stack_text(st.conn, "SELECT string_agg(partition_key, ' ' ORDER BY queue_seq) FROM %s", tables[i][0]);
+        cr_expect_str_eq(left, "young behind", "%s", tables[i][0]);
+        prune_done(&more);
+    }
+}
+
 Test(prune, other_sources_are_left_alone)
 {
-    struct prune none;
-    int64_t rows = -1;
+    static const char *const tables[] = {"cs_platform_event_outbox", "account_flows", "account_decisions"};
 
-    cr_assert_eq(prune_init(&none, source("payment_outbox"), relay, &err), RC_OK, "%s", err.text);
-    cr_expect_null(none.sql);
-    cr_assert_eq(prune_run(&none, relay, "1:1:", 30, 10, &rows, &err), RC_OK);
-    cr_expect_eq(rows, 0);
-    prune_done(&none);
+    for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+        struct prune none;
+        int64_t rows = -1;
+        cr_assert_eq(prune_init(&none, source(tables[i]), relay, &err), RC_OK, "%s", err.text);
+        cr_expect_null(none.sql, "%s", tables[i]);
+        cr_assert_eq(prune_run(&none, relay, "1:1:", 30, 10, &rows, &err), RC_OK);
+        cr_expect_eq(rows, 0);
+        prune_done(&none);
+    }
 }

@@ -65,6 +65,12 @@ Test(sources, the_built_in_file_describes_the_outboxes)
     cr_expect_null(pay->topic);
     cr_expect_eq(pay->topic_column, column(pay, "topic"));
     cr_expect_null(pay->outcomes);
+    for (int i = 0; i < s->n; i++) { /* what the ledger booked stays */
+        const struct source *src = &s->list[i];
+        bool goes = strcmp(src->table, "payment_outbox") == 0 || strcmp(src->table, "account_command_outbox") == 0 ||
+                    strcmp(src->table, "dead_letter_outbox") == 0;
+        cr_expect_eq(src->prune, goes, "%s", src->table);
+    }
     const struct source *flow = &s->list[4];
     cr_expect_str_eq(flow->table, "account_flows");
     cr_expect(flow->columns[column(flow, "effective_at")].micros);
@@ -111,6 +117,8 @@ static const struct {
     {"\"queue\": \"append\"", "\"queue\": \"append\", \"times\": \"at\"", "key \"times\" expected a list"},
     {"\"queue\": \"append\"", "\"queue\": \"append\", \"times\": [7]", "key \"times\" expected a list"},
     {"\"queue\": \"append\"", "\"queue\": \"append\", \"times\": [\"a b\"]", "key \"times\" expected a list"},
+    {"\"queue\": \"append\"", "\"queue\": \"append\", \"prune\": 1", "key \"prune\" expected true or false"},
+    {"\"queue\": \"append\"", "\"queue\": \"status\", \"prune\": true", "key \"prune\" expected false, or"},
     /* not JSON, with the line */
     {"\"queue\": \"append\",", "\"queue\": \"append\"", "my.json: line 3"},
     {"]}\n", "]", "my.json: line 7"},
