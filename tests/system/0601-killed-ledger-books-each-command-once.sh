@@ -14,7 +14,7 @@
 # shellcheck source=bank.sh
 . "$(dirname "$0")/bank.sh"
 
-kills=$(t_size 6 50)
+kills=$(t_size 6 65) # every fifth is a freeze
 each=$(t_size 150 400)
 t_begin "a killed ledger books each command once"
 t_seed
