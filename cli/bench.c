@@ -16,6 +16,7 @@
 #define DRAW_INTERVAL_MS 100
 #define BAR_WIDTH 30
 #define STATEMENT_TIMEOUT_MS 120000
+#define STALL_MS 30000
 
 static volatile sig_atomic_t interrupted;
 
@@ -46,6 +47,22 @@ enum rc bench_check(int64_t deadline_ms, const char *what, struct err *err)
         FAIL(err, RC_RETRY, "%s: not done in time", what);
     }
     return RC_OK;
+}
+
+enum rc bench_moving(struct bench_stall *s, int64_t n, const char *what, struct err *err)
+{
+    if (n > s->best) {
+        *s = (struct bench_stall){.best = n, .moved_ms = clock_mono_ms()};
+    }
+    return bench_check(s->moved_ms + STALL_MS, what, err);
+}
+
+enum rc bench_db(const struct bench *b, int64_t statement_timeout_ms, PGconn **out_conn, struct err *err)
+{
+    const struct pg_options opt = {.app = "sluice bench",
+                                   .schema = config_str(b->cli->cfg, "database.schema"),
+                                   .statement_timeout_ms = statement_timeout_ms};
+    return pg_open(config_str(b->cli->cfg, "database.url"), &opt, out_conn, err);
 }
 
 void bench_progress(struct bench *b, const char *what, int64_t done, int64_t total)
@@ -82,10 +99,7 @@ static enum rc read_flags(struct bench *b, struct err *err)
 
 static enum rc prepare(struct bench *b, int64_t *from, struct err *err)
 {
-    const struct pg_options opt = {.app = "sluice bench",
-                                   .schema = config_str(b->cli->cfg, "database.schema"),
-                                   .statement_timeout_ms = STATEMENT_TIMEOUT_MS};
-    TRY(pg_open(config_str(b->cli->cfg, "database.url"), &opt, &b->conn, err));
+    TRY(bench_db(b, STATEMENT_TIMEOUT_MS, &b->conn, err));
     TRY(bench_refuse(b, err));
     b->topic = kafka_topic_name(b->cli->cfg, BENCH_TOPIC);
     b->raw_topic = kafka_topic_name(b->cli->cfg, BENCH_RAW_TOPIC);

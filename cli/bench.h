@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `sluice bench relay`: the relay measured beside the limit of the machine, in the same run. What it shares with
- * `sluice bench callback` (bench_callback.h) is in here too.
+ * `sluice bench callback` and `sluice bench account` (bench_callback.h, bench_account.h) is in here too.
  *
  *     bench.c          the run, step by step
  *     bench_fill.c     rows into the outbox, and out again
@@ -52,13 +52,17 @@ struct bench_machine {
     char kafka[32]; /* "" = not known */
 };
 
+/* Processor seconds of processes; -1 = not known, or not a part of it. */
+struct bench_cost {
+    double relay, callback, sink, account, postgres, broker;
+};
+
 /* Figures that could not be had are -1. */
 struct bench_drain {
     int64_t rows;
     double seconds;
     double rows_per_s;
-    double relay_cpu_s, postgres_cpu_s, broker_cpu_s; /* per million rows */
-    int64_t peak_kib;
+    struct bench_cost cost; /* per million rows */
 };
 
 struct bench_limit {
@@ -97,6 +101,13 @@ void bench_catch_signals(void);
 /* RETRY after Ctrl-C, or when the deadline (clock_mono_ms) has passed: "what: not done within ..." */
 enum rc bench_check(int64_t deadline_ms, const char *what, struct err *err) MUST_USE;
 bool bench_interrupted(void); /* Thread: any */
+/* A step that stops moving fails. Begins as {.best = -1}. */
+struct bench_stall {
+    int64_t best, moved_ms;
+};
+enum rc bench_moving(struct bench_stall *s, int64_t n, const char *what, struct err *err) MUST_USE;
+/* A session of the bench; statement_timeout_ms 0 = none. */
+enum rc bench_db(const struct bench *b, int64_t statement_timeout_ms, PGconn **out_conn, struct err *err) MUST_USE;
 /* A line with a bar on a terminal. total 0 ends it. */
 void bench_progress(struct bench *b, const char *what, int64_t done, int64_t total);
 
@@ -107,9 +118,10 @@ enum rc bench_clean(const struct bench *b, struct err *err) MUST_USE; /* our row
 
 /* --- bench_child.c */
 struct bench_child {
-    const char *role; /* static */
-    const char *log;  /* static: the flag */
-    pid_t pid;        /* 0 = none */
+    const char *role;   /* static */
+    const char *source; /* static: the relay's that is measured; NULL for other roles */
+    const char *log;    /* static: the flag */
+    pid_t pid;          /* 0 = none */
     char http[BENCH_ADDRESS_MAX];
 };
 struct bench_setting {
@@ -118,20 +130,21 @@ struct bench_setting {
 struct bench_metrics {
     double owner, published, last_seq, dead;
 };
-/* The relay; returns when it owns the source. */
-enum rc bench_child_start(const struct bench *b, struct bench_child *c, struct err *err) MUST_USE;
+/* The relay; returns when it owns the source, "callback". */
+enum rc bench_child_start(const struct bench *b, const char *source, struct bench_child *c, struct err *err) MUST_USE;
 /* Any role, with n more variables in its environment; returns when it is ready. */
 enum rc bench_role_start(const struct bench *b, const char *role, const struct bench_setting *more, size_t n,
                          struct bench_child *c, struct err *err) MUST_USE;
 /* RETRY: it has ended. */
 enum rc bench_child_alive(struct bench_child *c, struct err *err) MUST_USE;
+/* Of the relay's source. */
 enum rc bench_child_metrics(struct bench_child *c, struct bench_metrics *out, struct err *err) MUST_USE;
 /* The value of one series, `name{label="value"}`; 0 when it is not there. */
 enum rc bench_child_metric(struct bench_child *c, const char *series, double *out, struct err *err) MUST_USE;
 /* A port of 127.0.0.1 that nobody listens on at this moment. */
 enum rc bench_free_address(char out[BENCH_ADDRESS_MAX], struct err *err) MUST_USE;
-/* SIGTERM, after a while SIGKILL. Harmless when there is none. */
-void bench_child_stop(struct bench_child *c);
+/* SIGTERM, after a while SIGKILL. *peak_kib becomes its peak memory where that is more. Harmless when there is none. */
+void bench_child_stop(struct bench_child *c, int64_t *peak_kib);
 
 /* --- bench_child_env.c */
 /* NULL-terminated; each string and the list are freed with bench_env_free. */
@@ -156,6 +169,11 @@ enum rc bench_raw_topic_delete(const struct bench *b, struct err *err) MUST_USE;
 enum rc bench_take_samples(struct bench *b, const int64_t *from, struct bench_samples *s, struct err *err) MUST_USE;
 
 /* --- bench_raw.c */
+/* A transactional producer that ends at the deadline (clock_mono_ms), which the caller keeps and may move, and on
+ * Ctrl-C. */
+enum rc bench_producer_open(const struct bench *b, const char *transactional_id, int64_t *deadline_ms,
+                            struct producer **out, struct err *err) MUST_USE;
+void bench_producer_closep(struct producer **p);
 enum rc bench_run_limit(struct bench *b, const struct bench_samples *s, struct err *err) MUST_USE;
 
 /* --- bench_reader.c */
@@ -198,6 +216,17 @@ int64_t bench_due_us(const struct bench_stamps *s, int64_t i);
 void bench_sleep_until(int64_t mono_us); /* Thread: any */
 enum rc bench_wait_for_last(struct bench_stamps *s, struct err *err) MUST_USE;
 void bench_evaluate(const struct bench_stamps *s, struct bench_quantiles *out);
+/* Something is written, and a consumer thread stamps what becomes visible. */
+struct bench_watched {
+    const char *topic;
+    /* The number of a record; -1 = not one of ours. Thread: the consumer's. */
+    int64_t (*number)(const struct bench_stamps *s, const rd_kafka_message_t *msg, void *opaque);
+    enum rc (*write)(struct bench_stamps *s, void *opaque, struct err *err);
+    void *opaque;
+};
+/* From the topic's end on, until all of s was seen. */
+enum rc bench_watch(const struct bench *b, const struct bench_watched *w, struct bench_stamps *s,
+                    struct err *err) MUST_USE;
 enum rc bench_run_latency(struct bench *b, struct err *err) MUST_USE;
 enum rc bench_run_floor(struct bench *b, const struct bench_samples *samples, struct err *err) MUST_USE;
 /* The two ways to write: rows by sessions of their own, records by a bare producer. */
@@ -216,6 +245,11 @@ void bench_machine_look(struct bench *b);
 /* Processor seconds of the sessions whose application_name is LIKE pattern, the bench's own apart; -1 when the server
  * is elsewhere or there are none. */
 double bench_session_cpu(const struct bench *b, const char *pattern);
+double bench_child_cpu(const struct bench_child *c); /* -1 = none runs */
+/* What sessions (as above) and the broker have taken so far; the roles are the caller's to fill in. */
+struct bench_cost bench_cost_now(const struct bench *b, const char *pattern);
+/* From before to after, for each `per` of n. */
+struct bench_cost bench_cost_of(const struct bench_cost *before, const struct bench_cost *after, int64_t n, double per);
 
 /* --- bench_report.c */
 int bench_report(const struct bench *b);
@@ -223,6 +257,9 @@ const char *bench_grouped(double value, char out[BENCH_NUMBER_MAX]); /* 1234567 
 double bench_ratio(double a, double b);                              /* 0 when b is 0 */
 void bench_json_number(struct buf *out, const char *name, double value, const char *end);
 void bench_json_quantiles(struct buf *out, const char *name, const struct bench_quantiles *q, const char *end);
+/* A line whose name and rate are so wide. */
+void bench_text_quantiles(struct buf *out, int name_width, int rate_width, const char *name,
+                          const struct bench_quantiles *q);
 void bench_text_machine(const struct bench *b, struct buf *out);
 void bench_json_machine(const struct bench *b, struct buf *out);
 

@@ -23,16 +23,12 @@ static enum rc read_flags(struct account_bench *b, struct err *err)
 
 static enum rc prepare(struct account_bench *b, struct err *err)
 {
-    const struct pg_options opt = {.app = "sluice bench",
-                                   .schema = config_str(b->base.cli->cfg, "database.schema"),
-                                   .statement_timeout_ms = STATEMENT_TIMEOUT_MS};
-
     b->random = clock_random() | 1;
     b->commands = kafka_topic_name(b->base.cli->cfg, "account.commands");
     b->flows = kafka_topic_name(b->base.cli->cfg, "account.flows");
     TRY(schemas_avro_set(&b->set, err));
     TRY(avro_encoder_create(b->set, "account_command", &b->enc, err));
-    TRY(pg_open(config_str(b->base.cli->cfg, "database.url"), &opt, &b->base.conn, err));
+    TRY(bench_db(&b->base, STATEMENT_TIMEOUT_MS, &b->base.conn, err));
     TRY(bench_account_refuse(b, err));
     bench_machine_look(&b->base);
     return RC_OK;

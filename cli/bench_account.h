@@ -26,17 +26,12 @@
 #define BENCH_SET_SIZE 2000 /* transfers a transaction */
 #define BENCH_SESSIONS 8    /* of one transaction a transfer */
 
-/* Processor seconds per 1,000 transfers; -1 = not known. */
-struct account_cost {
-    double relay, account, postgres, broker;
-};
-
 struct account_pass {
     int instances;
     int64_t n;
     double booked_per_s;    /* committed by the ledger */
     double published_per_s; /* visible in account.flows */
-    struct account_cost cost;
+    struct bench_cost cost; /* per 1,000 transfers */
 };
 
 struct account_bench {

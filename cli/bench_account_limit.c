@@ -83,12 +83,11 @@ static void set_add(struct set *s, const char *id, const struct bench_transfer *
     array_add_int(&s->column[3], t->amount);
 }
 
-static enum rc set_book(struct account_bench *b, PGconn *conn, struct set *s, struct err *err)
+static enum rc set_book(PGconn *conn, struct set *s, struct err *err)
 {
     const char *params[COLUMNS];
     CLEANUP(buf_done) struct buf ids;
 
-    (void)b;
     buf_init(&ids, COLUMN_BYTES_MAX);
     for (size_t i = 0; i < COLUMNS; i++) {
         array_end(&s->column[i]);
@@ -122,7 +121,7 @@ static enum rc sets(struct account_bench *b, PGconn *conn, bool hot, double *out
             bench_id(&ids, done, id);
             set_add(&s, id, &t);
         }
-        TRY(set_book(b, conn, &s, err));
+        TRY(set_book(conn, &s, err));
         TRY(bench_check(INT64_MAX, "", err));
         bench_progress(&b->base, "limit: sets in SQL", done, b->base.rows);
     }
@@ -158,12 +157,6 @@ static void *book_singles(void *arg)
         s->n++;
     }
     return NULL;
-}
-
-static enum rc open_session(const struct account_bench *b, PGconn **out, struct err *err)
-{
-    const struct pg_options opt = {.app = "sluice bench", .schema = config_str(b->base.cli->cfg, "database.schema")};
-    return pg_open(config_str(b->base.cli->cfg, "database.url"), &opt, out, err);
 }
 
 static enum rc run_singles(struct account_bench *b, struct single *list, size_t n, double *out_per_s, struct err *err)
@@ -207,7 +200,7 @@ static enum rc singles(struct account_bench *b, size_t n, double *out_per_s, str
         list[i] = (struct single){.b = {.accounts = b->accounts}, .rc = RC_OK};
     }
     for (size_t i = 0; i < n && rc == RC_OK; i++) {
-        rc = open_session(b, &list[i].conn, err);
+        rc = bench_db(&b->base, 0, &list[i].conn, err);
     }
     rc = rc == RC_OK ? run_singles(b, list, n, out_per_s, err) : rc;
     for (size_t i = 0; i < n; i++) {
@@ -220,7 +213,7 @@ enum rc bench_account_limit(struct account_bench *b, struct err *err)
 {
     CLEANUP(pg_closep) PGconn *conn = NULL;
 
-    TRY(open_session(b, &conn, err));
+    TRY(bench_db(&b->base, 0, &conn, err));
     TRY(pg_exec(conn, PLAN, NULL, err));
     TRY(pg_exec(conn, SINGLE, NULL, err));
     TRY(sets(b, conn, false, &b->set_per_s, err));

@@ -22,13 +22,6 @@ static void add_pass(const struct account_pass *p, const char *what, double limi
                      p->cost.broker);
 }
 
-static void add_quantiles(struct buf *out, const char *what, const struct bench_quantiles *q)
-{
-    char rate[BENCH_NUMBER_MAX];
-    (void)buf_printf(out, "%-44s %12s %9.2f %9.2f %9.2f\n", what, bench_grouped(q->rate, rate), q->p50_ms, q->p99_ms,
-                     q->max_ms);
-}
-
 static void add_text(const struct account_bench *b, struct buf *out)
 {
     char n[2][BENCH_NUMBER_MAX];
@@ -48,8 +41,8 @@ static void add_text(const struct account_bench *b, struct buf *out)
     (void)buf_printf(out, "ratio: visible/s to sets in SQL; hot to not hot %.2f\n",
                      bench_ratio(b->hot.published_per_s, b->one.published_per_s));
     (void)buf_printf(out, "\n%-44s %12s %9s %9s %9s\n", "", "transfers/s", "p50 ms", "p99 ms", "max ms");
-    add_quantiles(out, "command sent to flow visible, half the rate", &b->latency);
-    add_quantiles(out, "POST /v1/transfers, Prefer: wait, to result", &b->http);
+    bench_text_quantiles(out, 44, 12, "command sent to flow visible, half the rate", &b->latency);
+    bench_text_quantiles(out, 44, 12, "POST /v1/transfers, Prefer: wait, to result", &b->http);
     (void)buf_printf(out, "requests without a result in time: %" PRId64 "\n", b->http_failed);
     (void)buf_printf(out, "\nPeak memory (VmHWM), MiB: account %.1f, relay %.1f, gateway %.1f\n",
                      (double)b->account_peak_kib / 1024, (double)b->relay_peak_kib / 1024,

@@ -3,41 +3,16 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "bench_account.h"
-#include "kafka/conf.h"
 
 #define TXN_RECORDS 10000
-#define TXN_TIMEOUT_MS 60000
+#define TRANSACTIONAL_ID "sluice-bench-account"
 #define STEP_TIMEOUT_MS 600000
 #define VALUE_BYTES_MAX 4096
 #define ARENA_CHUNK ((size_t)1 << 20)
 #define POLL_EVERY 1024
-
-static enum rc on_idle(void *deadline_ms, struct err *err)
-{
-    return bench_check(*(const int64_t *)deadline_ms, "producing commands", err);
-}
-
-static void destroy_producer(struct producer **p)
-{
-    producer_destroy(*p);
-}
-
-static enum rc open_producer(const struct account_bench *b, int64_t *deadline_ms, struct producer **out,
-                             struct err *err)
-{
-    CLEANUP(freep) char *id = kafka_topic_name(b->base.cli->cfg, "sluice-bench-account");
-    const struct producer_options opt = {.client = "sluice-bench",
-                                         .transactional_id = id,
-                                         .transaction_timeout_ms = TXN_TIMEOUT_MS,
-                                         .idle = on_idle,
-                                         .opaque = deadline_ms};
-    TRY(producer_create(b->base.cli->cfg, &opt, out, err));
-    return producer_init(*out, err);
-}
 
 static enum rc set_text(struct account_bench *b, const char *field, const char *text, struct err *err)
 {
@@ -47,13 +22,6 @@ static enum rc set_text(struct account_bench *b, const char *field, const char *
 static enum rc set_number(struct account_bench *b, const char *field, int64_t v, struct err *err)
 {
     return avro_encoder_set_long(b->enc, (size_t)avro_encoder_field_index(b->enc, field), v, err);
-}
-
-static int64_t now_us(void)
-{
-    struct timespec ts;
-    (void)clock_gettime(CLOCK_REALTIME, &ts);
-    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 static enum rc encode(struct account_bench *b, const char *id, const struct bench_transfer *t, struct arena *a,
@@ -71,7 +39,7 @@ static enum rc encode(struct account_bench *b, const char *id, const struct benc
     TRY(set_text(b, "partition_key", t->debit, err));
     TRY(set_text(b, "payload", payload, err));
     TRY(set_number(b, "queue_seq", 1, err));
-    TRY(set_number(b, "created_at", now_us(), err));
+    TRY(set_number(b, "created_at", clock_utc_us(), err));
     return avro_encoder_wire(b->enc, a, VALUE_BYTES_MAX, out_value, out_n, err);
 }
 
@@ -91,8 +59,8 @@ static enum rc send_one(struct account_bench *b, struct producer *p, const struc
     return producer_send(p, &rec, i, err);
 }
 
-/* Records [done, n) that are due, at most `most` of them, as one transaction. */
-static enum rc one_txn(struct account_bench *b, struct producer *p, struct bench_stamps *s, int64_t *done, int64_t end,
+/* Records [*done, end) as one transaction. */
+static enum rc one_txn(struct account_bench *b, struct producer *p, const struct bench_stamps *s, int64_t *done, int64_t end,
                        bool hot, struct arena *a, struct err *err)
 {
     TRY(producer_begin(p, err));
@@ -110,11 +78,9 @@ static enum rc one_txn(struct account_bench *b, struct producer *p, struct bench
 static enum rc all_of_them(struct account_bench *b, struct producer *p, const struct bench_stamps *s, bool hot,
                            struct arena *a, struct err *err)
 {
-    struct bench_stamps ids = *s;
-
     for (int64_t done = 0; done < s->n;) {
         int64_t end = done + TXN_RECORDS < s->n ? done + TXN_RECORDS : s->n;
-        TRY(one_txn(b, p, &ids, &done, end, hot, a, err));
+        TRY(one_txn(b, p, s, &done, end, hot, a, err));
         bench_progress(&b->base, "filling the topic", done, s->n);
     }
     return RC_OK;
@@ -123,11 +89,11 @@ static enum rc all_of_them(struct account_bench *b, struct producer *p, const st
 enum rc bench_account_produce(struct account_bench *b, const struct bench_stamps *s, bool hot, struct err *err)
 {
     int64_t deadline = clock_mono_ms() + STEP_TIMEOUT_MS;
-    CLEANUP(destroy_producer) struct producer *p = NULL;
+    CLEANUP(bench_producer_closep) struct producer *p = NULL;
     CLEANUP(arena_done) struct arena a;
 
     arena_init(&a, ARENA_CHUNK);
-    TRY(open_producer(b, &deadline, &p, err));
+    TRY(bench_producer_open(&b->base, TRANSACTIONAL_ID, &deadline, &p, err));
     return all_of_them(b, p, s, hot, &a, err);
 }
 
@@ -152,11 +118,11 @@ static enum rc follow_clock(struct account_bench *b, struct producer *p, struct 
 enum rc bench_account_produce_at_rate(struct account_bench *b, struct bench_stamps *s, struct err *err)
 {
     int64_t deadline = clock_mono_ms() + STEP_TIMEOUT_MS;
-    CLEANUP(destroy_producer) struct producer *p = NULL;
+    CLEANUP(bench_producer_closep) struct producer *p = NULL;
     CLEANUP(arena_done) struct arena a;
 
     arena_init(&a, ARENA_CHUNK);
-    TRY(open_producer(b, &deadline, &p, err));
+    TRY(bench_producer_open(&b->base, TRANSACTIONAL_ID, &deadline, &p, err));
     s->start_us = clock_mono_us();
     return follow_clock(b, p, s, &a, err);
 }

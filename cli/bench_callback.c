@@ -12,18 +12,9 @@
 #include "commands.h"
 #include "crypto/base64.h"
 
-#define STALL_MS 20000
 #define STATEMENT_TIMEOUT_MS 60000
 #define SECRET_BYTES 32
 #define PREFIX "AI_CS_PLATFORM_SLUICE_BENCH_CALLBACK_" /* of BENCH_PLATFORM */
-
-enum rc bench_callback_moving(struct stall *s, int64_t n, const char *what, struct err *err)
-{
-    if (n > s->best) {
-        *s = (struct stall){.best = n, .moved_ms = clock_mono_ms()};
-    }
-    return bench_check(s->moved_ms + STALL_MS, what, err);
-}
 
 /* ---------------------------------------------------------------------------------------------------- the roles */
 
@@ -41,51 +32,20 @@ enum rc bench_callback_start(struct callback_bench *b, int endpoints, struct err
     return bench_role_start(&b->base, "callback", settings, ARRAY_SIZE(settings), &b->callback, err);
 }
 
-void bench_callback_stop_one(struct bench_child *c, int64_t *peak_kib)
-{
-    int64_t peak = c->pid == 0 ? -1 : bench_peak_kib(c->pid);
-
-    *peak_kib = peak > *peak_kib ? peak : *peak_kib;
-    bench_child_stop(c);
-}
-
 void bench_callback_stop(struct callback_bench *b)
 {
-    bench_callback_stop_one(&b->relay, &b->relay_peak_kib);
-    bench_callback_stop_one(&b->callback, &b->callback_peak_kib);
-    bench_callback_stop_one(&b->sink, &b->sink_peak_kib);
+    bench_child_stop(&b->relay, &b->relay_peak_kib);
+    bench_child_stop(&b->callback, &b->callback_peak_kib);
+    bench_child_stop(&b->sink, &b->sink_peak_kib);
 }
 
-static double cpu_of(const struct bench_child *c)
+struct bench_cost bench_callback_costs(const struct callback_bench *b)
 {
-    return c->pid == 0 ? -1 : bench_cpu_seconds(c->pid);
-}
-
-struct callback_cost bench_callback_costs(const struct callback_bench *b)
-{
-    char version[sizeof b->base.machine.kafka];
-    pid_t broker = bench_broker(b->base.cli->cfg, version, sizeof version);
-
-    return (struct callback_cost){.relay = cpu_of(&b->relay),
-                                  .callback = cpu_of(&b->callback),
-                                  .sink = cpu_of(&b->sink),
-                                  .postgres = bench_session_cpu(&b->base, "sluice %"),
-                                  .broker = broker > 0 ? bench_cpu_seconds(broker) : -1};
-}
-
-static double per_thousand(double before, double after, int64_t n)
-{
-    return before < 0 || after < 0 ? -1 : (after - before) * 1000 / (double)n;
-}
-
-struct callback_cost bench_callback_cost_of(const struct callback_cost *before, const struct callback_cost *after,
-                                            int64_t n)
-{
-    return (struct callback_cost){.relay = per_thousand(before->relay, after->relay, n),
-                                  .callback = per_thousand(before->callback, after->callback, n),
-                                  .sink = per_thousand(before->sink, after->sink, n),
-                                  .postgres = per_thousand(before->postgres, after->postgres, n),
-                                  .broker = per_thousand(before->broker, after->broker, n)};
+    struct bench_cost now = bench_cost_now(&b->base, "sluice %");
+    now.relay = bench_child_cpu(&b->relay);
+    now.callback = bench_child_cpu(&b->callback);
+    now.sink = bench_child_cpu(&b->sink);
+    return now;
 }
 
 /* ---------------------------------------------------------------------------------------------------- the run */
@@ -128,14 +88,10 @@ static void raise_descriptors(void)
 
 static enum rc prepare(struct callback_bench *b, struct err *err)
 {
-    const struct pg_options opt = {.app = "sluice bench",
-                                   .schema = config_str(b->base.cli->cfg, "database.schema"),
-                                   .statement_timeout_ms = STATEMENT_TIMEOUT_MS};
-
     raise_descriptors();
     b->secret = make_secret();
     TRY(webhook_keys_parse(b->secret, &b->keys, err));
-    TRY(pg_open(config_str(b->base.cli->cfg, "database.url"), &opt, &b->base.conn, err));
+    TRY(bench_db(&b->base, STATEMENT_TIMEOUT_MS, &b->base.conn, err));
     TRY(bench_refuse(&b->base, err));
     TRY(bench_callback_refuse(b, err));
     bench_machine_look(&b->base);

@@ -23,11 +23,6 @@
 #define PARTNER_PAYLOAD_MAX 8192
 #define BENCH_CALLBACK_HELD "sluice_delivery_records_held{role=\"callback\"}" /* read and not committed */
 
-/* Processor seconds per 1,000 deliveries; -1 = not known. */
-struct callback_cost {
-    double relay, callback, sink, postgres, broker;
-};
-
 /* The same number of endpoints for the bare client and for the role. busy: processor seconds that the receiver took per
  * second; near 1 it is the receiver that was measured. */
 struct callback_pass {
@@ -35,7 +30,7 @@ struct callback_pass {
     int64_t limit_n, role_n;
     double limit_per_s, limit_cpu_s, limit_busy; /* cpu: of the client, per 1,000 */
     double role_per_s, role_busy;
-    struct callback_cost cost;
+    struct bench_cost cost; /* per 1,000 deliveries */
 };
 
 struct callback_bench {
@@ -50,7 +45,7 @@ struct callback_bench {
     double sink_per_s; /* outcomes recorded by the sink alone */
     int64_t road_n;
     double road_per_s;
-    struct callback_cost road_cost;
+    struct bench_cost road_cost; /* the same */
     struct bench_quantiles alone, beside; /* beside an endpoint that hangs */
     int64_t hung;                         /* requests that one got */
     int64_t relay_peak_kib, callback_peak_kib, sink_peak_kib;
@@ -106,15 +101,7 @@ enum rc bench_callback_clean(const struct callback_bench *b, struct err *err) MU
 enum rc bench_callback_start(struct callback_bench *b, int endpoints, struct err *err) MUST_USE;
 /* Ends them all, in the order of the road; their peaks are noted. */
 void bench_callback_stop(struct callback_bench *b);
-void bench_callback_stop_one(struct bench_child *c, int64_t *peak_kib);
-struct callback_cost bench_callback_costs(const struct callback_bench *b);
-struct callback_cost bench_callback_cost_of(const struct callback_cost *before, const struct callback_cost *after,
-                                            int64_t n);
-/* A step that stops moving fails. */
-struct stall {
-    int64_t best, moved_ms;
-};
-enum rc bench_callback_moving(struct stall *s, int64_t n, const char *what, struct err *err) MUST_USE;
+struct bench_cost bench_callback_costs(const struct callback_bench *b);
 
 /* --- bench_callback_report.c */
 int bench_callback_report(const struct callback_bench *b);

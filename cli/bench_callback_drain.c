@@ -10,24 +10,24 @@
 /* The relay's own records: it runs until all rows are published, and ends. */
 static enum rc publish(struct callback_bench *b, int64_t n, struct err *err)
 {
-    struct stall stall = {.best = -1};
+    struct bench_stall stall = {.best = -1};
     struct bench_metrics m = {.published = 0};
 
-    TRY(bench_child_start(&b->base, &b->relay, err));
+    TRY(bench_child_start(&b->base, BENCH_SOURCE, &b->relay, err));
     while ((int64_t)m.published < n) {
         TRY(bench_child_metrics(&b->relay, &m, err));
-        TRY(bench_callback_moving(&stall, (int64_t)m.published, "filling the topic", err));
+        TRY(bench_moving(&stall, (int64_t)m.published, "filling the topic", err));
         bench_progress(&b->base, "filling the topic", (int64_t)m.published, n);
         clock_sleep_ms(POLL_MS);
     }
-    bench_callback_stop_one(&b->relay, &b->relay_peak_kib);
+    bench_child_stop(&b->relay, &b->relay_peak_kib);
     return RC_OK;
 }
 
 /* All were received, and what became of them is committed. */
 static enum rc wait_for_commits(struct callback_bench *b, const struct bench_stamps *s, struct err *err)
 {
-    struct stall stall = {.best = -1};
+    struct bench_stall stall = {.best = -1};
     double held = 1;
 
     for (int64_t n = 0; n < s->n || held > 0;) {
@@ -36,7 +36,7 @@ static enum rc wait_for_commits(struct callback_bench *b, const struct bench_sta
         if (n == s->n) {
             TRY(bench_child_metric(&b->callback, BENCH_CALLBACK_HELD, &held, err));
         }
-        TRY(bench_callback_moving(&stall, n, "delivering", err));
+        TRY(bench_moving(&stall, n, "delivering", err));
         bench_progress(&b->base, "delivering", n, s->n);
         clock_sleep_ms(POLL_MS);
     }
@@ -48,17 +48,17 @@ static enum rc deliver(struct callback_bench *b, struct bench_stamps *s, struct 
 {
     partner_expect(b->partner, s);
     TRY(bench_callback_start(b, p->endpoints, err));
-    struct callback_cost before = bench_callback_costs(b);
+    struct bench_cost before = bench_callback_costs(b);
     double partner_s = partner_look(b->partner).cpu_s;
     TRY(wait_for_commits(b, s, err));
-    struct callback_cost after = bench_callback_costs(b);
+    struct bench_cost after = bench_callback_costs(b);
     struct partner_counts got = partner_look(b->partner);
     double seconds = (double)(clock_mono_us() - got.first_us + 1) / 1e6;
     p->role_n = s->n;
     p->role_per_s = (double)s->n / seconds;
     p->role_busy = (got.cpu_s - partner_s) / seconds;
-    p->cost = bench_callback_cost_of(&before, &after, s->n);
-    bench_callback_stop_one(&b->callback, &b->callback_peak_kib);
+    p->cost = bench_cost_of(&before, &after, s->n, 1000);
+    bench_child_stop(&b->callback, &b->callback_peak_kib);
     return RC_OK;
 }
 
@@ -79,7 +79,7 @@ enum rc bench_callback_drain(struct callback_bench *b, struct callback_pass *p, 
 enum rc bench_callback_sink(struct callback_bench *b, struct err *err)
 {
     int64_t wanted = b->one.role_n + b->many.role_n;
-    struct stall stall = {.best = -1};
+    struct bench_stall stall = {.best = -1};
     int64_t began_us = 0;
     int64_t n = 0;
     int64_t first = 0;
@@ -92,11 +92,11 @@ enum rc bench_callback_sink(struct callback_bench *b, struct err *err)
             began_us = clock_mono_us();
             first = n;
         }
-        TRY(bench_callback_moving(&stall, n, "recording outcomes", err));
+        TRY(bench_moving(&stall, n, "recording outcomes", err));
         bench_progress(&b->base, "recording outcomes", n, wanted);
         clock_sleep_ms(10 * POLL_MS);
     }
     b->sink_per_s = (double)(n - first) * 1e6 / (double)(clock_mono_us() - began_us + 1);
-    bench_callback_stop_one(&b->sink, &b->sink_peak_kib);
+    bench_child_stop(&b->sink, &b->sink_peak_kib);
     return bench_callback_clean(b, err);
 }

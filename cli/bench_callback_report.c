@@ -29,7 +29,7 @@ static void add_number(struct buf *out, double value)
     }
 }
 
-static void add_cost(struct buf *out, const char *what, const struct callback_cost *c)
+static void add_cost(struct buf *out, const char *what, const struct bench_cost *c)
 {
     (void)buf_printf(out, "%-30s", what);
     add_number(out, c->relay);
@@ -53,13 +53,6 @@ static void add_costs(const struct callback_bench *b, struct buf *out)
                      (double)b->callback_peak_kib / 1024, (double)b->sink_peak_kib / 1024);
 }
 
-static void add_quantiles(struct buf *out, const char *what, const struct bench_quantiles *q)
-{
-    char rate[BENCH_NUMBER_MAX];
-    (void)buf_printf(out, "%-40s %9s %9.2f %9.2f %9.2f\n", what, bench_grouped(q->rate, rate), q->p50_ms, q->p99_ms,
-                     q->max_ms);
-}
-
 static void add_latency(const struct callback_bench *b, struct buf *out)
 {
     char what[64];
@@ -68,9 +61,9 @@ static void add_latency(const struct callback_bench *b, struct buf *out)
                      b->base.writers, b->base.seconds);
     (void)buf_printf(out, "%-40s %9s %9s %9s %9s\n", "", "rows/s", "p50 ms", "p99 ms", "max ms");
     (void)snprintf(what, sizeof what, "%" PRId64 " healthy endpoints", b->endpoints - 1);
-    add_quantiles(out, what, &b->alone);
+    bench_text_quantiles(out, 40, 9, what, &b->alone);
     (void)snprintf(what, sizeof what, "the same, as much to one that hangs");
-    add_quantiles(out, what, &b->beside);
+    bench_text_quantiles(out, 40, 9, what, &b->beside);
     (void)buf_printf(out, "requests that the hanging one got: %" PRId64 "\n", b->hung);
 }
 
@@ -96,7 +89,7 @@ static void add_text(const struct callback_bench *b, struct buf *out)
     bench_text_machine(&b->base, out);
 }
 
-static void json_cost(struct buf *out, const struct callback_cost *c, const char *end)
+static void json_cost(struct buf *out, const struct bench_cost *c, const char *end)
 {
     (void)buf_puts(out, "\"cpu_s_per_1000\": {");
     bench_json_number(out, "relay", c->relay, ", ");

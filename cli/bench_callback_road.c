@@ -14,7 +14,7 @@
 
 static enum rc start_all(struct callback_bench *b, struct err *err)
 {
-    TRY(bench_child_start(&b->base, &b->relay, err));
+    TRY(bench_child_start(&b->base, BENCH_SOURCE, &b->relay, err));
     TRY(bench_callback_start(b, (int)b->endpoints, err));
     return bench_role_start(&b->base, "sink", NULL, 0, &b->sink, err);
 }
@@ -29,7 +29,7 @@ static enum rc all_alive(struct callback_bench *b, struct err *err)
 /* Until each row's status says that it was delivered. */
 static enum rc wait_for_states(struct callback_bench *b, const struct bench_stamps *s, struct err *err)
 {
-    struct stall stall = {.best = -1};
+    struct bench_stall stall = {.best = -1};
 
     for (int64_t n = 0, seen = 0; n < s->n;) {
         seen = atomic_load(&s->n_seen);
@@ -37,7 +37,7 @@ static enum rc wait_for_states(struct callback_bench *b, const struct bench_stam
         if (seen == s->n) {
             TRY(bench_callback_delivered(b, &n, err));
         }
-        TRY(bench_callback_moving(&stall, seen + n, "end to end", err));
+        TRY(bench_moving(&stall, seen + n, "end to end", err));
         bench_progress(&b->base, "end to end", seen + n, 2 * s->n);
         clock_sleep_ms(POLL_MS);
     }
@@ -46,15 +46,15 @@ static enum rc wait_for_states(struct callback_bench *b, const struct bench_stam
 
 static enum rc run_through(struct callback_bench *b, const struct bench_stamps *s, struct err *err)
 {
-    struct callback_cost before = bench_callback_costs(b);
+    struct bench_cost before = bench_callback_costs(b);
     int64_t began_us = clock_mono_us();
 
     TRY(bench_callback_fill(b, s, (int)b->endpoints, err));
     TRY(wait_for_states(b, s, err));
-    struct callback_cost after = bench_callback_costs(b);
+    struct bench_cost after = bench_callback_costs(b);
     b->road_n = s->n;
     b->road_per_s = (double)s->n * 1e6 / (double)(clock_mono_us() - began_us + 1);
-    b->road_cost = bench_callback_cost_of(&before, &after, s->n);
+    b->road_cost = bench_cost_of(&before, &after, s->n, 1000);
     return RC_OK;
 }
 
@@ -130,7 +130,7 @@ static enum rc wait_for_rest(struct callback_bench *b, struct err *err)
     int quiet = 0;
 
     partner_hang(b->partner, -1);
-    bench_callback_stop_one(&b->relay, &b->relay_peak_kib);
+    bench_child_stop(&b->relay, &b->relay_peak_kib);
     while (quiet < REST_POLLS) {
         double held = 1;
         TRY(bench_child_metric(&b->callback, BENCH_CALLBACK_HELD, &held, err));

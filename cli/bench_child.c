@@ -92,9 +92,9 @@ static double find_series(const char *text, const char *series)
     return at == NULL ? 0 : strtod(at + strlen(wanted), NULL);
 }
 
-static double of_source(const char *text, const char *name)
+static double of_source(const struct bench_child *c, const char *text, const char *name)
 {
-    CLEANUP(freep) char *series = xasprintf("%s{source=\"" BENCH_SOURCE "\"}", name);
+    CLEANUP(freep) char *series = xasprintf("%s{source=\"%s\"}", name, c->source);
     return find_series(text, series);
 }
 
@@ -116,10 +116,10 @@ enum rc bench_child_metrics(struct bench_child *c, struct bench_metrics *out, st
 
     buf_init(&body, METRICS_BYTES_MAX);
     TRY(get(c, "/metrics", &body, err));
-    *out = (struct bench_metrics){.owner = of_source(buf_str(&body), "sluice_relay_owner"),
-                                  .published = of_source(buf_str(&body), "sluice_relay_records_published_total"),
-                                  .last_seq = of_source(buf_str(&body), "sluice_relay_last_queue_seq"),
-                                  .dead = of_source(buf_str(&body), "sluice_relay_dead_letters_total")};
+    *out = (struct bench_metrics){.owner = of_source(c, buf_str(&body), "sluice_relay_owner"),
+                                  .published = of_source(c, buf_str(&body), "sluice_relay_records_published_total"),
+                                  .last_seq = of_source(c, buf_str(&body), "sluice_relay_last_queue_seq"),
+                                  .dead = of_source(c, buf_str(&body), "sluice_relay_dead_letters_total")};
     return RC_OK;
 }
 
@@ -187,9 +187,10 @@ static enum rc start(const struct bench *b, const char *role, const struct bench
     return RC_OK;
 }
 
-enum rc bench_child_start(const struct bench *b, struct bench_child *c, struct err *err)
+enum rc bench_child_start(const struct bench *b, const char *source, struct bench_child *c, struct err *err)
 {
     c->log = "--log.level=warn";
+    c->source = source;
     TRY(start(b, "relay", NULL, 0, c, err));
     return wait_for_owner(c, err);
 }
@@ -202,11 +203,13 @@ enum rc bench_role_start(const struct bench *b, const char *role, const struct b
     return wait_until_ready(c, err);
 }
 
-void bench_child_stop(struct bench_child *c)
+void bench_child_stop(struct bench_child *c, int64_t *peak_kib)
 {
     if (c->pid == 0) {
         return;
     }
+    int64_t peak = bench_peak_kib(c->pid);
+    *peak_kib = peak > *peak_kib ? peak : *peak_kib;
     int64_t deadline = clock_mono_ms() + STOP_TIMEOUT_MS;
     (void)kill(c->pid, SIGTERM);
     while (waitpid(c->pid, NULL, WNOHANG) == 0) {

@@ -9,20 +9,11 @@
 #define POLL_MS 10
 #define STALL_MS 60000
 
-struct costs {
-    double relay, postgres, broker;
-};
-
-static struct costs look_at_costs(const struct bench *b, const struct bench_child *c, pid_t broker)
+static struct bench_cost costs(const struct bench *b, const struct bench_child *c)
 {
-    return (struct costs){.relay = bench_cpu_seconds(c->pid),
-                          .postgres = bench_session_cpu(b, "sluice relay%"),
-                          .broker = broker > 0 ? bench_cpu_seconds(broker) : -1};
-}
-
-static double per_million(double before, double after, int64_t rows)
-{
-    return before < 0 || after < 0 ? -1 : (after - before) * 1e6 / (double)rows;
+    struct bench_cost now = bench_cost_now(b, "sluice relay%");
+    now.relay = bench_child_cpu(c);
+    return now;
 }
 
 /* All of our rows are out when as many were published and the last of them too. */
@@ -51,23 +42,17 @@ static enum rc wait_until_empty(struct bench *b, struct bench_child *c, int64_t 
 
 static enum rc drain(struct bench *b, struct bench_child *c, int64_t last_seq, struct err *err)
 {
-    char version[sizeof b->machine.kafka];
-    pid_t broker = bench_broker(b->cli->cfg, version, sizeof version);
     struct bench_drain *d = &b->drain;
 
-    TRY(bench_child_start(b, c, err));
+    TRY(bench_child_start(b, BENCH_SOURCE, c, err));
     int64_t began = clock_mono_us();
-    struct costs before = look_at_costs(b, c, broker);
+    struct bench_cost before = costs(b, c);
     TRY(wait_until_empty(b, c, last_seq, &d->rows, err));
     int64_t us = clock_mono_us() - began;
-    struct costs after = look_at_costs(b, c, broker);
+    struct bench_cost after = costs(b, c);
     d->seconds = (double)(us > 0 ? us : 1) / 1e6;
     d->rows_per_s = (double)d->rows / d->seconds;
-    d->relay_cpu_s = per_million(before.relay, after.relay, d->rows);
-    d->postgres_cpu_s = per_million(before.postgres, after.postgres, d->rows);
-    d->broker_cpu_s = per_million(before.broker, after.broker, d->rows);
-    d->peak_kib = bench_peak_kib(c->pid);
-    b->relay_peak_kib = d->peak_kib;
+    d->cost = bench_cost_of(&before, &after, d->rows, 1e6);
     return RC_OK;
 }
 
@@ -76,6 +61,6 @@ enum rc bench_run_drain(struct bench *b, int64_t last_seq, struct err *err)
     struct bench_child child = {.pid = 0};
     bench_progress(b, "starting the relay", 0, b->rows);
     enum rc rc = drain(b, &child, last_seq, err);
-    bench_child_stop(&child);
+    bench_child_stop(&child, &b->relay_peak_kib);
     return rc;
 }

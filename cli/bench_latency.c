@@ -18,6 +18,7 @@
 #define INDEX_AT 24 /* of an id: 8-4-4-4-12 */
 
 struct watcher {
+    const struct bench_watched *what;
     struct bench_reader reader;
     struct bench_stamps *stamps;
     atomic_bool stop;
@@ -74,24 +75,11 @@ void bench_stamps_done(struct bench_stamps *s)
     s->ready = s->seen = NULL;
 }
 
-/* The record's number by its ce_id; -1 = not one of ours. */
-static int64_t number_of(const struct bench_stamps *s, const rd_kafka_message_t *msg)
-{
-    rd_kafka_headers_t *headers = NULL;
-    const void *value = NULL;
-    size_t len = 0;
-
-    if (rd_kafka_message_headers(msg, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
-        rd_kafka_header_get_last(headers, "ce_id", &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return -1;
-    }
-    return bench_id_number(s, value, len);
-}
-
 static void stamp(const rd_kafka_message_t *msg, void *opaque)
 {
-    struct bench_stamps *s = opaque;
-    int64_t i = number_of(s, msg);
+    const struct watcher *w = opaque;
+    struct bench_stamps *s = w->stamps;
+    int64_t i = w->what->number(s, msg, w->what->opaque);
     if (i >= 0 && s->seen[i] == 0) {
         s->seen[i] = clock_mono_us();
         (void)atomic_fetch_add(&s->n_seen, 1);
@@ -102,7 +90,7 @@ static void *watch(void *arg)
 {
     struct watcher *w = arg;
     while (w->rc == RC_OK && !atomic_load(&w->stop)) {
-        w->rc = bench_reader_poll(&w->reader, 50, stamp, w->stamps, &w->err);
+        w->rc = bench_reader_poll(&w->reader, 50, stamp, w, &w->err);
     }
     return NULL;
 }
@@ -161,19 +149,17 @@ void bench_evaluate(const struct bench_stamps *s, struct bench_quantiles *out)
                                     .rate = (double)(s->n / step) * 1e6 / (double)(last - s->start_us)};
 }
 
-/* Writes with the watcher looking on. samples NULL: rows. */
-static enum rc write_watched(struct bench *b, struct watcher *w, const struct bench_samples *samples, struct err *err)
+static enum rc write_watched(struct watcher *w, struct err *err)
 {
     pthread_t thread;
-    struct bench_stamps *s = w->stamps;
     int no = pthread_create(&thread, NULL, watch, w);
     if (no != 0) {
         FAIL(err, RC_FATAL, "cannot start a thread: %s", strerror(no));
     }
     clock_sleep_ms(SETTLE_MS); /* its first fetch is on its way */
-    enum rc rc = samples == NULL ? bench_write_rows(b, s, err) : bench_write_records(b, s, samples, err);
+    enum rc rc = w->what->write(w->stamps, w->what->opaque, err);
     if (rc == RC_OK) {
-        rc = bench_wait_for_last(s, err);
+        rc = bench_wait_for_last(w->stamps, err);
     }
     atomic_store(&w->stop, true);
     (void)pthread_join(thread, NULL);
@@ -184,21 +170,58 @@ static enum rc write_watched(struct bench *b, struct watcher *w, const struct be
     return rc;
 }
 
-static enum rc measure(struct bench *b, const char *topic, const struct bench_samples *samples,
-                       struct bench_quantiles *out, struct err *err)
+enum rc bench_watch(const struct bench *b, const struct bench_watched *what, struct bench_stamps *s, struct err *err)
 {
     int64_t ends[BENCH_PARTITIONS_MAX] = {0};
     int n = 0;
-    struct bench_stamps s = {.skip = b->rate, .rate = b->rate};
-    struct watcher w = {.stamps = &s, .rc = RC_OK};
+    struct watcher w = {.what = what, .stamps = s, .rc = RC_OK};
 
-    TRY(bench_ends(b, topic, ends, &n, err));
-    bench_stamps_init(&s, b->rate * (b->seconds + 1));
-    enum rc rc = bench_reader_open(b, topic, ends, n, &w.reader, err);
+    TRY(bench_ends(b, what->topic, ends, &n, err));
+    enum rc rc = bench_reader_open(b, what->topic, ends, n, &w.reader, err);
     if (rc == RC_OK) {
-        rc = write_watched(b, &w, samples, err);
+        rc = write_watched(&w, err);
     }
     bench_reader_close(&w.reader);
+    return rc;
+}
+
+/* ---------------------------------------------------------------------------------------------------- relay, floor */
+
+struct writing {
+    struct bench *b;
+    const struct bench_samples *samples; /* NULL: rows */
+};
+
+/* By its ce_id. */
+static int64_t number_of(const struct bench_stamps *s, const rd_kafka_message_t *msg, void *opaque)
+{
+    rd_kafka_headers_t *headers = NULL;
+    const void *value = NULL;
+    size_t len = 0;
+
+    (void)opaque;
+    if (rd_kafka_message_headers(msg, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        rd_kafka_header_get_last(headers, "ce_id", &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return -1;
+    }
+    return bench_id_number(s, value, len);
+}
+
+static enum rc write_them(struct bench_stamps *s, void *opaque, struct err *err)
+{
+    const struct writing *w = opaque;
+    return w->samples == NULL ? bench_write_rows(w->b, s, err) : bench_write_records(w->b, s, w->samples, err);
+}
+
+static enum rc measure(struct bench *b, const char *topic, const struct bench_samples *samples,
+                       struct bench_quantiles *out, struct err *err)
+{
+    struct bench_stamps s = {.skip = b->rate, .rate = b->rate};
+    struct writing writing = {b, samples};
+    const struct bench_watched what = {topic, number_of, write_them, &writing};
+
+    bench_stamps_init(&s, b->rate * (b->seconds + 1));
+    enum rc rc = bench_watch(b, &what, &s, err);
     if (rc == RC_OK) {
         bench_evaluate(&s, out);
     }
@@ -209,15 +232,11 @@ static enum rc measure(struct bench *b, const char *topic, const struct bench_sa
 enum rc bench_run_latency(struct bench *b, struct err *err)
 {
     struct bench_child child = {.pid = 0};
-    enum rc rc = bench_child_start(b, &child, err);
+    enum rc rc = bench_child_start(b, BENCH_SOURCE, &child, err);
     if (rc == RC_OK) {
         rc = measure(b, b->topic, NULL, &b->latency, err);
     }
-    if (rc == RC_OK) {
-        int64_t peak = bench_peak_kib(child.pid);
-        b->relay_peak_kib = peak > b->relay_peak_kib ? peak : b->relay_peak_kib;
-    }
-    bench_child_stop(&child);
+    bench_child_stop(&child, &b->relay_peak_kib);
     return rc;
 }
 

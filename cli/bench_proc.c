@@ -167,6 +167,40 @@ double bench_session_cpu(const struct bench *b, const char *pattern)
     return sum;
 }
 
+double bench_child_cpu(const struct bench_child *c)
+{
+    return c->pid == 0 ? -1 : bench_cpu_seconds(c->pid);
+}
+
+struct bench_cost bench_cost_now(const struct bench *b, const char *pattern)
+{
+    char version[sizeof b->machine.kafka];
+    pid_t broker = bench_broker(b->cli->cfg, version, sizeof version);
+
+    return (struct bench_cost){.relay = -1,
+                               .callback = -1,
+                               .sink = -1,
+                               .account = -1,
+                               .postgres = bench_session_cpu(b, pattern),
+                               .broker = broker > 0 ? bench_cpu_seconds(broker) : -1};
+}
+
+static double difference(double before, double after, double times)
+{
+    return before < 0 || after < 0 ? -1 : (after - before) * times;
+}
+
+struct bench_cost bench_cost_of(const struct bench_cost *before, const struct bench_cost *after, int64_t n, double per)
+{
+    double times = per / (double)n;
+    return (struct bench_cost){.relay = difference(before->relay, after->relay, times),
+                               .callback = difference(before->callback, after->callback, times),
+                               .sink = difference(before->sink, after->sink, times),
+                               .account = difference(before->account, after->account, times),
+                               .postgres = difference(before->postgres, after->postgres, times),
+                               .broker = difference(before->broker, after->broker, times)};
+}
+
 static void processor_name(char *out, size_t out_size)
 {
     char line[LINE_BYTES];

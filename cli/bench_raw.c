@@ -14,22 +14,24 @@
 #define POLL_EVERY 1024
 #define FLOOR_SLACK_MS 30000
 #define HEADERS_MAX 64
+#define TRANSACTIONAL_ID "sluice-bench"
 
 static const int64_t SIZES[BENCH_RAW_SIZES] = {1000, 10000, 50000};
 
 static enum rc on_idle(void *deadline_ms, struct err *err)
 {
-    return bench_check(*(const int64_t *)deadline_ms, "the bare producer", err);
+    return bench_check(*(const int64_t *)deadline_ms, "producing records", err);
 }
 
-static void destroy_producer(struct producer **p)
+void bench_producer_closep(struct producer **p)
 {
     producer_destroy(*p);
 }
 
-static enum rc open_producer(const struct bench *b, int64_t *deadline_ms, struct producer **out, struct err *err)
+enum rc bench_producer_open(const struct bench *b, const char *transactional_id, int64_t *deadline_ms,
+                            struct producer **out, struct err *err)
 {
-    CLEANUP(freep) char *id = kafka_topic_name(b->cli->cfg, "sluice-bench");
+    CLEANUP(freep) char *id = kafka_topic_name(b->cli->cfg, transactional_id);
     const struct producer_options opt = {.client = "sluice-bench",
                                          .transactional_id = id,
                                          .transaction_timeout_ms = TXN_TIMEOUT_MS,
@@ -64,9 +66,9 @@ static enum rc produce(struct bench *b, struct producer *p, const struct bench_s
 enum rc bench_run_limit(struct bench *b, const struct bench_samples *s, struct err *err)
 {
     int64_t deadline = clock_mono_ms() + STEP_TIMEOUT_MS;
-    CLEANUP(destroy_producer) struct producer *p = NULL;
+    CLEANUP(bench_producer_closep) struct producer *p = NULL;
 
-    TRY(open_producer(b, &deadline, &p, err));
+    TRY(bench_producer_open(b, TRANSACTIONAL_ID, &deadline, &p, err));
     TRY(produce(b, p, s, WARM_UP_RECORDS, WARM_UP_RECORDS, err));
     for (size_t i = 0; i < BENCH_RAW_SIZES; i++) {
         deadline = clock_mono_ms() + STEP_TIMEOUT_MS;
@@ -131,9 +133,9 @@ enum rc bench_write_records(struct bench *b, struct bench_stamps *st, const stru
                             struct err *err)
 {
     int64_t deadline = clock_mono_ms() + (b->seconds + 1) * 1000 + FLOOR_SLACK_MS;
-    CLEANUP(destroy_producer) struct producer *p = NULL;
+    CLEANUP(bench_producer_closep) struct producer *p = NULL;
 
-    TRY(open_producer(b, &deadline, &p, err));
+    TRY(bench_producer_open(b, TRANSACTIONAL_ID, &deadline, &p, err));
     TRY(produce(b, p, samples, 1, 1, err)); /* connections are made */
     st->start_us = clock_mono_us();
     return follow_clock(b, p, st, samples, err);

@@ -63,18 +63,19 @@ static void add_cost(struct buf *out, const char *what, double seconds)
 static void add_costs(const struct bench *b, struct buf *out)
 {
     (void)buf_puts(out, "\nProcessor seconds per million rows of the drain\n");
-    add_cost(out, "relay", b->drain.relay_cpu_s);
-    add_cost(out, "PostgreSQL, the relay's sessions", b->drain.postgres_cpu_s);
-    add_cost(out, "broker", b->drain.broker_cpu_s);
+    add_cost(out, "relay", b->drain.cost.relay);
+    add_cost(out, "PostgreSQL, the relay's sessions", b->drain.cost.postgres);
+    add_cost(out, "broker", b->drain.cost.broker);
     (void)buf_printf(out, "\n%-44s %12.1f\n", "Peak memory of the relay (VmHWM), MiB",
                      (double)b->relay_peak_kib / 1024);
 }
 
-static void add_quantiles(struct buf *out, const char *what, const struct bench_quantiles *q)
+void bench_text_quantiles(struct buf *out, int name_width, int rate_width, const char *name,
+                          const struct bench_quantiles *q)
 {
     char rate[BENCH_NUMBER_MAX];
-    (void)buf_printf(out, "%-34s %9s %9.2f %9.2f %9.2f\n", what, bench_grouped(q->rate, rate), q->p50_ms, q->p99_ms,
-                     q->max_ms);
+    (void)buf_printf(out, "%-*s %*s %9.2f %9.2f %9.2f\n", name_width, name, rate_width, bench_grouped(q->rate, rate),
+                     q->p50_ms, q->p99_ms, q->max_ms);
 }
 
 static void add_latency(const struct bench *b, struct buf *out)
@@ -83,8 +84,8 @@ static void add_latency(const struct bench *b, struct buf *out)
     (void)buf_printf(out, "\nCommit to visible at %s rows/s for %" PRId64 " s, %d writers, one row a transaction\n\n",
                      bench_grouped((double)b->rate, rate), b->seconds, b->writers);
     (void)buf_printf(out, "%-34s %9s %9s %9s %9s\n", "", "rows/s", "p50 ms", "p99 ms", "max ms");
-    add_quantiles(out, "relay", &b->latency);
-    add_quantiles(out, "floor: bare producer", &b->floor);
+    bench_text_quantiles(out, 34, 9, "relay", &b->latency);
+    bench_text_quantiles(out, 34, 9, "floor: bare producer", &b->floor);
     (void)buf_printf(out, "%-34s %9s %9.2f %9.2f %9.2f\n", "ratio", "", bench_ratio(b->latency.p50_ms, b->floor.p50_ms),
                      bench_ratio(b->latency.p99_ms, b->floor.p99_ms), bench_ratio(b->latency.max_ms, b->floor.max_ms));
 }
@@ -162,9 +163,9 @@ static void add_json(const struct bench *b, struct buf *out)
     (void)buf_printf(out, " \"drain\": {\"rows\": %" PRId64 ", ", b->drain.rows);
     bench_json_number(out, "seconds", b->drain.seconds, ", ");
     bench_json_number(out, "rows_per_s", b->drain.rows_per_s, ", ");
-    bench_json_number(out, "relay_cpu_s_per_million", b->drain.relay_cpu_s, ", ");
-    bench_json_number(out, "postgres_cpu_s_per_million", b->drain.postgres_cpu_s, ", ");
-    bench_json_number(out, "broker_cpu_s_per_million", b->drain.broker_cpu_s, "},\n");
+    bench_json_number(out, "relay_cpu_s_per_million", b->drain.cost.relay, ", ");
+    bench_json_number(out, "postgres_cpu_s_per_million", b->drain.cost.postgres, ", ");
+    bench_json_number(out, "broker_cpu_s_per_million", b->drain.cost.broker, "},\n");
     json_limit(b, out);
     bench_json_number(out, "drain_ratio", bench_ratio(b->drain.rows_per_s, b->limit.best), ",\n");
     (void)buf_printf(out, " \"relay_peak_kib\": %" PRId64 ", \"writers\": %d,\n", b->relay_peak_kib, b->writers);
