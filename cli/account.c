@@ -5,9 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "avro/utf8.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "pg/conn.h"
+#include "shown.h"
+#include "table.h"
 
 #define STATEMENT_TIMEOUT_MS 300000
 #define ID_MAX 128
@@ -51,6 +54,57 @@ bool account_is_id(const char *text)
 bool account_is_currency(const char *text)
 {
     return is_made_of(text, CURRENCY_MAX, "");
+}
+
+bool account_is_text(const char *text, size_t max)
+{
+    size_t n = text == NULL ? 0 : strlen(text);
+    bool control = false;
+
+    for (size_t i = 0; i < n; i++) {
+        control = control || (unsigned char)text[i] < ' ' || text[i] == 0x7f;
+    }
+    return n >= 1 && n <= max && !control && utf8_check(text, n, NULL) != UTF8_INVALID;
+}
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    interrupted = 1;
+}
+
+const volatile sig_atomic_t *account_catch_signals(void)
+{
+    const struct sigaction stop = {.sa_handler = on_signal};
+
+    (void)sigaction(SIGINT, &stop, NULL);
+    (void)sigaction(SIGTERM, &stop, NULL);
+    return &interrupted;
+}
+
+void account_print_row(const PGresult *res, const char *const *names, size_t n, struct buf *out)
+{
+    for (int i = 0; PQntuples(res) > 0 && i < PQnfields(res) && i < (int)n; i++) {
+        if (!PQgetisnull(res, 0, i)) {
+            CLEANUP(freep) char *text = shown(pg_text(res, 0, i));
+            buf_printf(out, "  %-12s %s\n", names[i], text);
+        }
+    }
+}
+
+enum rc account_print_part(PGconn *conn, const char *title, const char *sql, const char *id, const char *const *heads,
+                           struct buf *out, struct err *err)
+{
+    PGresult *res CLEANUP(pg_clearp) = NULL;
+
+    TRY(pg_query(conn, sql, 1, &id, &res, err));
+    if (PQntuples(res) > 0) {
+        buf_printf(out, "%s\n", title);
+        table_print(res, heads, "  ", out);
+    }
+    return RC_OK;
 }
 
 enum rc account_json(PGconn *conn, const char *sql, int n, const char *const *params, struct buf *out, bool *out_found,

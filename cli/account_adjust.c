@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "account.h"
-#include "avro/utf8.h"
 #include "base/mem.h"
 #include "base/uuid.h"
 #include "commands.h"
@@ -24,16 +23,6 @@ static bool is_name(const char *text)
     size_t n = strlen(text);
     return n >= 1 && n <= NAME_MAX_BYTES &&
            strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@+-") == n;
-}
-
-static bool is_reason(const char *text)
-{
-    size_t n = strlen(text);
-    bool control = false;
-    for (size_t i = 0; i < n; i++) {
-        control = control || (unsigned char)text[i] < ' ' || text[i] == 0x7f;
-    }
-    return n >= 1 && n <= REASON_MAX_BYTES && !control && utf8_check(text, n, NULL) != UTF8_INVALID;
 }
 
 static enum rc parse_as(const struct cli *cli, const char **out_name, struct err *err)
@@ -74,7 +63,7 @@ static enum rc parse_proposal(const struct cli *cli, struct proposal *p, struct 
     if (p->currency == NULL || !account_is_currency(p->currency)) {
         FAIL(err, RC_REJECT, "--currency: expected 1 to 12 letters and digits, such as CNY");
     }
-    if (p->reason == NULL || !is_reason(p->reason)) {
+    if (!account_is_text(p->reason, REASON_MAX_BYTES)) {
         FAIL(err, RC_REJECT, "--reason: expected 1 to %d bytes of text", REASON_MAX_BYTES);
     }
     return RC_OK;
@@ -266,7 +255,7 @@ static int approve_or_refuse(const struct cli *cli, bool approves)
         return cli_usage(cli, "\"%.60s\" is not the id of an adjustment, a UUID", d.id);
     }
     const char *note = cli_flag(cli, "note");
-    if (note != NULL && !is_reason(note)) {
+    if (note != NULL && !account_is_text(note, REASON_MAX_BYTES)) {
         return cli_usage(cli, "--note: expected 1 to %d bytes of text", REASON_MAX_BYTES);
     }
     if (parse_as(cli, &d.as, &err) != RC_OK ||

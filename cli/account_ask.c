@@ -7,6 +7,7 @@
 #include "account.h"
 #include "base/mem.h"
 #include "commands.h"
+#include "ledger/ledger.h"
 #include "pg/conn.h"
 
 #define PAYLOAD_MAX 4096
@@ -84,7 +85,6 @@ static enum rc add_settings(struct asking *a, bool set, struct err *err)
 
 static enum rc parse_open(struct asking *a, struct err *err)
 {
-    static const char *const kinds[] = {"user", "merchant", "clearing", "suspense", "fee", "system"};
     const char *currency = cli_flag(a->cli, "currency");
     int64_t exponent = 2;
 
@@ -94,15 +94,13 @@ static enum rc parse_open(struct asking *a, struct err *err)
     add_text(a, "currency", currency);
     TRY(cli_flag_int(a->cli, "exponent", 0, 4, &exponent, err));
     buf_printf(&a->payload, ",\"exponent\":%" PRId64, exponent);
-    TRY(add_choice(a, "kind", "kind", kinds, ARRAY_SIZE(kinds), err));
+    TRY(add_choice(a, "kind", "kind", LEDGER_KIND_NAMES, LEDGER_KINDS, err));
     return add_settings(a, false, err);
 }
 
 static enum rc parse_set(struct asking *a, struct err *err)
 {
-    static const char *const states[] = {"open", "frozen", "closed"};
-
-    TRY(add_choice(a, "status", "status", states, ARRAY_SIZE(states), err));
+    TRY(add_choice(a, "status", "status", LEDGER_STATUS_NAMES, LEDGER_STATUSES, err));
     TRY(add_settings(a, true, err));
     if (a->settings == 0) {
         FAIL(err, RC_REJECT,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `sluice account check`: prints what processors/ledger_check finds. */
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,14 +14,6 @@
 #include "shown.h"
 
 #define OUTPUT_MAX ((size_t)16 << 20)
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int sig)
-{
-    (void)sig;
-    interrupted = 1;
-}
 
 static void on_progress(void *opaque, double part)
 {
@@ -149,13 +140,14 @@ static void sum_up(const struct cli *cli, const struct check_report *r)
              r->accounts, r->flows, r->transfers, r->payments, r->snapshot, seconds);
 }
 
-static enum rc check(const struct cli *cli, unsigned only, struct check_report *r, struct err *err)
+static enum rc check(const struct cli *cli, unsigned only, const volatile sig_atomic_t *interrupted,
+                     struct check_report *r, struct err *err)
 {
     struct progress bar = {.cli = cli, .what = "checking"};
     const struct check_options opt = {.url = config_str(cli->cfg, "database.url"),
                                       .schema = config_str(cli->cfg, "database.schema"),
                                       .only = only,
-                                      .interrupted = &interrupted,
+                                      .interrupted = interrupted,
                                       .progress = on_progress,
                                       .opaque = &bar};
     enum rc rc = check_run(&opt, r, err);
@@ -166,7 +158,6 @@ static enum rc check(const struct cli *cli, unsigned only, struct check_report *
 
 int cmd_account_check(const struct cli *cli)
 {
-    const struct sigaction stop = {.sa_handler = on_signal};
     CLEANUP(check_report_done) struct check_report r = {0};
     CLEANUP(buf_done) struct buf out;
     unsigned only = 0;
@@ -179,10 +170,9 @@ int cmd_account_check(const struct cli *cli)
     if (cli_require(cli, "database.url") != EXIT_DONE) {
         return EXIT_CONFIG;
     }
-    (void)sigaction(SIGINT, &stop, NULL);
-    (void)sigaction(SIGTERM, &stop, NULL);
-    if (check(cli, only, &r, &err) != RC_OK) {
-        return interrupted ? EXIT_INTERRUPTED : cli_fail("account check", &err);
+    const volatile sig_atomic_t *interrupted = account_catch_signals();
+    if (check(cli, only, interrupted, &r, &err) != RC_OK) {
+        return *interrupted != 0 ? EXIT_INTERRUPTED : cli_fail("account check", &err);
     }
     if (cli->json) {
         print_json(&r, &out);

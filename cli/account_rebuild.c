@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `sluice account rebuild` and `digest`. */
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,22 +14,6 @@
 #include "shown.h"
 
 #define OUTPUT_MAX ((size_t)16 << 20)
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int sig)
-{
-    (void)sig;
-    interrupted = 1;
-}
-
-static void catch_signals(void)
-{
-    const struct sigaction stop = {.sa_handler = on_signal};
-
-    (void)sigaction(SIGINT, &stop, NULL);
-    (void)sigaction(SIGTERM, &stop, NULL);
-}
 
 /* ---- digest ---- */
 
@@ -56,12 +39,12 @@ int cmd_account_digest(const struct cli *cli)
     if (cli_require(cli, "database.url") != EXIT_DONE) {
         return EXIT_CONFIG;
     }
-    catch_signals();
+    const volatile sig_atomic_t *interrupted = account_catch_signals();
     if (account_db(cli, "sluice account digest", &conn, &err) != RC_OK ||
         pg_exec(conn, "SET statement_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", NULL, &err) !=
             RC_OK ||
-        digest_ledger(conn, parts, &interrupted, &d, &err) != RC_OK) {
-        return interrupted ? EXIT_INTERRUPTED : cli_fail("account digest", &err);
+        digest_ledger(conn, parts, interrupted, &d, &err) != RC_OK) {
+        return *interrupted != 0 ? EXIT_INTERRUPTED : cli_fail("account digest", &err);
     }
     if (cli->json) {
         digests_json(&d, parts, &out);
@@ -171,14 +154,15 @@ static int verdict(const struct cli *cli, const struct rebuild_report *r)
     return EXIT_DONE;
 }
 
-static enum rc rebuild(const struct cli *cli, struct rebuild_report *r, struct err *err)
+static enum rc rebuild(const struct cli *cli, const volatile sig_atomic_t *interrupted, struct rebuild_report *r,
+                       struct err *err)
 {
     struct progress bar = {.cli = cli, .what = ""};
     const struct rebuild_options opt = {.cfg = cli->cfg,
                                         .into = cli_flag(cli, "into"),
                                         .dry_run = cli->dry_run,
                                         .alone = cli_flag(cli, "alone") != NULL,
-                                        .interrupted = &interrupted,
+                                        .interrupted = interrupted,
                                         .progress = on_progress,
                                         .opaque = &bar};
     enum rc rc = rebuild_run(&opt, r, err);
@@ -201,9 +185,9 @@ int cmd_account_rebuild(const struct cli *cli)
     if (cli_require(cli, "kafka.brokers") != EXIT_DONE || (live && cli_require(cli, "database.url") != EXIT_DONE)) {
         return EXIT_CONFIG;
     }
-    catch_signals();
-    if (rebuild(cli, &r, &err) != RC_OK) {
-        return interrupted ? EXIT_INTERRUPTED : cli_fail("account rebuild", &err);
+    const volatile sig_atomic_t *interrupted = account_catch_signals();
+    if (rebuild(cli, interrupted, &r, &err) != RC_OK) {
+        return *interrupted != 0 ? EXIT_INTERRUPTED : cli_fail("account rebuild", &err);
     }
     if (cli->json) {
         print_json(&r, &out);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "account.h"
-#include "avro/utf8.h"
 #include "base/mem.h"
 #include "base/uuid.h"
 #include "commands.h"
@@ -91,17 +90,6 @@ int cmd_account_reviews_ls(const struct cli *cli)
 
 /* ---- resolve ---- */
 
-static bool is_text(const char *text, size_t max)
-{
-    size_t n = text == NULL ? 0 : strlen(text);
-    bool control = false;
-
-    for (size_t i = 0; i < n; i++) {
-        control = control || (unsigned char)text[i] < ' ' || text[i] == 0x7f;
-    }
-    return n >= 1 && n <= max && !control && utf8_check(text, n, NULL) != UTF8_INVALID;
-}
-
 /* What is done with a review. */
 struct deed {
     const char *name; /* of the command */
@@ -162,10 +150,10 @@ static int check_and_do(const struct cli *cli, const struct deed *deed)
     if (!uuid_check(params[0], strlen(params[0]))) {
         return cli_usage(cli, "\"%.60s\" is not the id of a review, a UUID", params[0]);
     }
-    if (!is_text(params[1], NAME_MAX_BYTES)) {
+    if (!account_is_text(params[1], NAME_MAX_BYTES)) {
         return cli_usage(cli, "--as: expected who you are, 1 to %d bytes of text", NAME_MAX_BYTES);
     }
-    if (!is_text(params[2], NOTE_MAX_BYTES)) {
+    if (!account_is_text(params[2], NOTE_MAX_BYTES)) {
         return cli_usage(cli, "--note: expected what was done about it, 1 to %d bytes of text", NOTE_MAX_BYTES);
     }
     if (cli_require(cli, "database.url") != EXIT_DONE) {

@@ -7,8 +7,8 @@
 #include "account.h"
 #include "base/mem.h"
 #include "commands.h"
+#include "ledger/ledger.h"
 #include "pg/conn.h"
-#include "shown.h"
 #include "table.h"
 
 #define OUTPUT_MAX ((size_t)256 << 20)
@@ -63,18 +63,6 @@ static const char AS_JSON[] =
     "  ORDER BY t.booked_at, t.transfer_id LIMIT " HOLDS_SHOWN ") h), '[]'))"
     " FROM accounts a WHERE a.account_id = $1";
 
-static enum rc print_part(PGconn *conn, const char *title, const char *sql, const char *id, const char *const *heads,
-                          struct buf *out, struct err *err)
-{
-    PGresult *res CLEANUP(pg_clearp) = NULL;
-    TRY(pg_query(conn, sql, 1, &id, &res, err));
-    if (PQntuples(res) > 0) {
-        buf_printf(out, "%s\n", title);
-        table_print(res, heads, "  ", out);
-    }
-    return RC_OK;
-}
-
 static enum rc show(const struct cli *cli, PGconn *conn, struct buf *out, bool *out_found, struct err *err)
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
@@ -90,12 +78,10 @@ static enum rc show(const struct cli *cli, PGconn *conn, struct buf *out, bool *
         return RC_OK;
     }
     buf_printf(out, "account %s\n", id);
-    for (int i = 0; i < PQnfields(res) && i < (int)ARRAY_SIZE(ACCOUNT_NAMES); i++) {
-        CLEANUP(freep) char *text = shown(pg_text(res, 0, i));
-        buf_printf(out, "  %-12s %s\n", ACCOUNT_NAMES[i], text);
-    }
-    TRY(print_part(conn, "slots", SLOTS, id, SLOT_HEADS, out, err));
-    return print_part(conn, "open holds, the oldest first (at most " HOLDS_SHOWN ")", HOLDS, id, HOLD_HEADS, out, err);
+    account_print_row(res, ACCOUNT_NAMES, ARRAY_SIZE(ACCOUNT_NAMES), out);
+    TRY(account_print_part(conn, "slots", SLOTS, id, SLOT_HEADS, out, err));
+    return account_print_part(conn, "open holds, the oldest first (at most " HOLDS_SHOWN ")", HOLDS, id, HOLD_HEADS,
+                              out, err);
 }
 
 int cmd_account_show(const struct cli *cli)
@@ -152,7 +138,6 @@ static enum rc list(const struct cli *cli, const char *limit, struct buf *out, i
 
 int cmd_account_ls(const struct cli *cli)
 {
-    static const char *const kinds[] = {"user", "merchant", "clearing", "suspense", "fee", "system"};
     CLEANUP(buf_done) struct buf out;
     const char *kind = cli_flag(cli, "kind");
     bool known = kind == NULL;
@@ -162,8 +147,8 @@ int cmd_account_ls(const struct cli *cli)
     int n = 0;
 
     buf_init(&out, OUTPUT_MAX);
-    for (size_t i = 0; i < ARRAY_SIZE(kinds) && !known; i++) {
-        known = strcmp(kind, kinds[i]) == 0;
+    for (size_t i = 0; i < LEDGER_KINDS && !known; i++) {
+        known = strcmp(kind, LEDGER_KIND_NAMES[i]) == 0;
     }
     if (!known) {
         return cli_usage(cli, "--kind: \"%.40s\" is not user, merchant, clearing, suspense, fee or system", kind);

@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "commands.h"
 #include "pg/conn.h"
-#include "shown.h"
 #include "table.h"
 
 #define OUTPUT_MAX ((size_t)64 << 20)
@@ -66,29 +65,12 @@ static const char KNOWN[] = "SELECT EXISTS (SELECT FROM account_transfers WHERE 
                             " OR EXISTS (SELECT FROM account_decisions WHERE transfer_id = $1)"
                             " OR EXISTS (SELECT FROM account_command_outbox WHERE payload ->> 'transfer_id' = $1)";
 
-static enum rc print_part(PGconn *conn, const char *title, const char *sql, const char *id, const char *const *heads,
-                          struct buf *out, struct err *err)
-{
-    PGresult *res CLEANUP(pg_clearp) = NULL;
-    TRY(pg_query(conn, sql, 1, &id, &res, err));
-    if (PQntuples(res) > 0) {
-        buf_printf(out, "%s\n", title);
-        table_print(res, heads, "  ", out);
-    }
-    return RC_OK;
-}
-
 static enum rc print_row(PGconn *conn, const char *id, struct buf *out, struct err *err)
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
     TRY(pg_query(conn, TRANSFER, 1, &id, &res, err));
     buf_printf(out, "transfer %s\n%s", id, PQntuples(res) == 0 ? "  nothing was decided under this id yet\n" : "");
-    for (int i = 0; PQntuples(res) > 0 && i < PQnfields(res) && i < (int)ARRAY_SIZE(TRANSFER_NAMES); i++) {
-        if (!PQgetisnull(res, 0, i)) {
-            CLEANUP(freep) char *text = shown(pg_text(res, 0, i));
-            buf_printf(out, "  %-12s %s\n", TRANSFER_NAMES[i], text);
-        }
-    }
+    account_print_row(res, TRANSFER_NAMES, ARRAY_SIZE(TRANSFER_NAMES), out);
     return RC_OK;
 }
 
@@ -107,9 +89,9 @@ static enum rc show(const struct cli *cli, PGconn *conn, struct buf *out, bool *
         return account_json(conn, AS_JSON, 1, &id, out, out_found, err);
     }
     TRY(print_row(conn, id, out, err));
-    TRY(print_part(conn, "flows", FLOWS, id, FLOW_HEADS, out, err));
-    TRY(print_part(conn, "decisions that moved nothing", DECISIONS, id, DECISION_HEADS, out, err));
-    return print_part(conn, "commands", COMMANDS, id, COMMAND_HEADS, out, err);
+    TRY(account_print_part(conn, "flows", FLOWS, id, FLOW_HEADS, out, err));
+    TRY(account_print_part(conn, "decisions that moved nothing", DECISIONS, id, DECISION_HEADS, out, err));
+    return account_print_part(conn, "commands", COMMANDS, id, COMMAND_HEADS, out, err);
 }
 
 int cmd_account_transfer(const struct cli *cli)

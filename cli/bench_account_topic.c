@@ -60,8 +60,8 @@ static enum rc send_one(struct account_bench *b, struct producer *p, const struc
 }
 
 /* Records [*done, end) as one transaction. */
-static enum rc one_txn(struct account_bench *b, struct producer *p, const struct bench_stamps *s, int64_t *done, int64_t end,
-                       bool hot, struct arena *a, struct err *err)
+static enum rc one_txn(struct account_bench *b, struct producer *p, const struct bench_stamps *s, int64_t *done,
+                       int64_t end, bool hot, struct arena *a, struct err *err)
 {
     TRY(producer_begin(p, err));
     for (; *done < end; (*done)++) {

@@ -45,7 +45,7 @@ struct callback_bench {
     double sink_per_s; /* outcomes recorded by the sink alone */
     int64_t road_n;
     double road_per_s;
-    struct bench_cost road_cost; /* the same */
+    struct bench_cost road_cost;          /* the same */
     struct bench_quantiles alone, beside; /* beside an endpoint that hangs */
     int64_t hung;                         /* requests that one got */
     int64_t relay_peak_kib, callback_peak_kib, sink_peak_kib;

@@ -30,7 +30,7 @@ static const struct command_flag CHECK_FLAGS[] = {
 static const struct command_flag OPEN_FLAGS[] = {
     {"currency", "CURRENCY", "1 to 12 letters and digits; needed."},
     {"exponent", "N", "Digits behind the point, 0 to 4 (default 2)."},
-    {"kind", "KIND", "user, merchant, clearing, suspense, fee or system (default user)."},
+    {"kind", "KIND", "user (default), merchant, clearing, suspense, fee, system."},
     {"no-negative", NULL, "The balance without what is frozen stays at zero or above."},
     {"credit-only", NULL, "It only takes."},
     {"debit-only", NULL, "It only gives."},
