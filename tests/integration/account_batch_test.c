@@ -31,13 +31,6 @@ static void teardown(void)
 
 TestSuite(account_batch, .init = setup, .fini = teardown);
 
-static void expect(const char *what, const char *sql, const char *want)
-{
-    char *got CLEANUP(freep) = stack_text(db, "%s", sql);
-
-    cr_expect_str_eq(got != NULL ? got : "", want, "%s: %s; expected %s", what, got != NULL ? got : "", want);
-}
-
 #define SLOTS                                                                                                          \
     "SELECT string_agg(concat_ws(':', account_id, slot, balance, frozen, incoming, version), ' ' ORDER BY account_id," \
     " slot) FROM account_slots"
@@ -76,27 +69,29 @@ Test(account_batch, applied_duplicate_rejected_and_dead_side_by_side)
     rig_add_value(&r, 0, "{\"no\":\"command\"}");
     rig_transfer(&r, 1, "t3", "a", "b", 300);
     rig_must(&r, 0);
-    expect("slots", SLOTS, "a:0:700:0:0:2 b:0:300:0:0:1 bank:0:-1000:0:0:1");
-    expect("transfers", TRANSFERS, "t1:posted:1 t2:rejected:insufficient_funds:1 t3:posted:1");
-    expect("flows", FLOWS,
-           "a:1:post:1000:1000:0:0:bank:t1 a:2:post:-300:700:0:0:b:t3 b:1:post:300:300:0:0:a:t3 "
-           "bank:1:post:-1000:-1000:0:0:a:t1");
-    expect("journal", JOURNAL, "0:0:7:7:4:1:1:1 1:0:1:1:1:0:0:0");
-    expect("dead letters",
-           "SELECT string_agg(topic || (SELECT h ->> 1 FROM jsonb_array_elements(headers) h WHERE"
-           " h ->> 0 = '__dlq.errors.class'), ' ') FROM dead_letter_outbox",
-           "account.dlqmalformed");
-    expect("decisions",
-           "SELECT string_agg(concat_ws(':', event_id, account_id, transfer_id, command, outcome, code),"
-           " ' ' ORDER BY queue_seq) FROM account_decisions",
-           "o-bank:bank:open:applied o-a:a:open:applied o-b:b:open:applied "
-           "e-t2:a:t2:transfer:rejected:insufficient_funds");
-    expect("on the road, in the order of each account",
-           "SELECT bool_and(queue_txid IS NOT NULL)::text || (SELECT bool_and(ok) FROM (SELECT queue_seq >"
-           " lag(queue_seq, 1, 0::bigint) OVER (PARTITION BY account_id ORDER BY version) AS ok FROM account_flows) x)"
-           " FROM account_flows",
-           "truetrue");
-    expect("positions", "SELECT string_agg(next_offset::text, ' ' ORDER BY partition) FROM sluice_positions", "7 1");
+    stack_expect(db, "slots", SLOTS, "a:0:700:0:0:2 b:0:300:0:0:1 bank:0:-1000:0:0:1");
+    stack_expect(db, "transfers", TRANSFERS, "t1:posted:1 t2:rejected:insufficient_funds:1 t3:posted:1");
+    stack_expect(db, "flows", FLOWS,
+                 "a:1:post:1000:1000:0:0:bank:t1 a:2:post:-300:700:0:0:b:t3 b:1:post:300:300:0:0:a:t3 "
+                 "bank:1:post:-1000:-1000:0:0:a:t1");
+    stack_expect(db, "journal", JOURNAL, "0:0:7:7:4:1:1:1 1:0:1:1:1:0:0:0");
+    stack_expect(db, "dead letters",
+                 "SELECT string_agg(topic || (SELECT h ->> 1 FROM jsonb_array_elements(headers) h WHERE"
+                 " h ->> 0 = '__dlq.errors.class'), ' ') FROM dead_letter_outbox",
+                 "account.dlqmalformed");
+    stack_expect(db, "decisions",
+                 "SELECT string_agg(concat_ws(':', event_id, account_id, transfer_id, command, outcome, code),"
+                 " ' ' ORDER BY queue_seq) FROM account_decisions",
+                 "o-bank:bank:open:applied o-a:a:open:applied o-b:b:open:applied "
+                 "e-t2:a:t2:transfer:rejected:insufficient_funds");
+    stack_expect(
+        db, "on the road, in the order of each account",
+        "SELECT bool_and(queue_txid IS NOT NULL)::text || (SELECT bool_and(ok) FROM (SELECT queue_seq >"
+        " lag(queue_seq, 1, 0::bigint) OVER (PARTITION BY account_id ORDER BY version) AS ok FROM account_flows) x)"
+        " FROM account_flows",
+        "truetrue");
+    stack_expect(db, "positions", "SELECT string_agg(next_offset::text, ' ' ORDER BY partition) FROM sluice_positions",
+                 "7 1");
 }
 
 /* From the JSON of the decisions the table can be written anew. */
@@ -120,8 +115,9 @@ Test(account_batch, the_decision_has_every_column_of_the_transfer)
         "{\"transfer_id\":\"l2\",\"debit\":\"b\",\"credit\":\"a\",\"amount\":2,\"currency\":\"CNY\"}]}",
         now);
     rig_must(&r, 0);
-    expect("transfers", TRANSFERS,
-           "h1:confirmed:2 h2:cancelled_empty:1 l1:posted:1 l2:posted:1 t1:posted:1 t2:rejected:insufficient_funds:1");
+    stack_expect(
+        db, "transfers", TRANSFERS,
+        "h1:confirmed:2 h2:cancelled_empty:1 l1:posted:1 l2:posted:1 t1:posted:1 t2:rejected:insufficient_funds:1");
     char *missing CLEANUP(freep) = stack_text(
         db,
         "WITH d AS (SELECT decision::jsonb AS j FROM account_flows WHERE decision IS NOT NULL"
@@ -217,14 +213,15 @@ Test(account_batch, a_record_that_the_tables_refuse_leaves_its_neighbours_as_if_
         }
     }
     rig_must(&r, 0);
-    expect("slots", SLOTS, "a:0:99670:0:0:21 b:0:330:0:0:20 bank:0:-100000:0:0:1");
-    expect("dead",
-           "SELECT count(*) || ' ' || min(h ->> 1) FROM dead_letter_outbox, jsonb_array_elements(headers) h"
-           " WHERE h ->> 0 = '__dlq.errors.class'",
-           "3 refused");
-    expect("journal", JOURNAL, "0:0:27:27:24:0:0:3");
-    expect("positions", "SELECT next_offset::text FROM sluice_positions WHERE partition = 0", "27");
-    expect("not a flow of theirs", "SELECT count(*)::text FROM account_flows WHERE transfer_id ~ 'poison'", "0");
+    stack_expect(db, "slots", SLOTS, "a:0:99670:0:0:21 b:0:330:0:0:20 bank:0:-100000:0:0:1");
+    stack_expect(db, "dead",
+                 "SELECT count(*) || ' ' || min(h ->> 1) FROM dead_letter_outbox, jsonb_array_elements(headers) h"
+                 " WHERE h ->> 0 = '__dlq.errors.class'",
+                 "3 refused");
+    stack_expect(db, "journal", JOURNAL, "0:0:27:27:24:0:0:3");
+    stack_expect(db, "positions", "SELECT next_offset::text FROM sluice_positions WHERE partition = 0", "27");
+    stack_expect(db, "not a flow of theirs", "SELECT count(*)::text FROM account_flows WHERE transfer_id ~ 'poison'",
+                 "0");
 }
 
 Test(account_batch, an_event_that_is_read_again_is_a_duplicate_whatever_it_asked)
@@ -238,10 +235,10 @@ Test(account_batch, an_event_that_is_read_again_is_a_duplicate_whatever_it_asked
         rig_add(&r, 0, "x3", "set", "{\"account_id\":\"b\",\"status\":\"frozen\"}", 1700000000000000);
         rig_must(&r, 0);
     }
-    expect("journal", JOURNAL, "0:0:16:16:6:8:2:0");
-    expect("slots", SLOTS, "a:0:1000:0:0:1 b:0:0:0:0:0 bank:0:-1000:0:0:1");
-    expect("decisions", "SELECT count(*)::text FROM account_decisions", "7");
-    expect("settings", "SELECT settings_version::text FROM account_slots WHERE account_id = 'b'", "2");
+    stack_expect(db, "journal", JOURNAL, "0:0:16:16:6:8:2:0");
+    stack_expect(db, "slots", SLOTS, "a:0:1000:0:0:1 b:0:0:0:0:0 bank:0:-1000:0:0:1");
+    stack_expect(db, "decisions", "SELECT count(*)::text FROM account_decisions", "7");
+    stack_expect(db, "settings", "SELECT settings_version::text FROM account_slots WHERE account_id = 'b'", "2");
 }
 
 Test(account_batch, an_event_id_of_another_command_is_a_dead_letter_and_not_lost)
@@ -253,12 +250,12 @@ Test(account_batch, an_event_id_of_another_command_is_a_dead_letter_and_not_lost
     rig_add(&r, 0, "same", "cancel", "{\"transfer_id\":\"t3\",\"debit\":\"a\"}", 1700000000000000);
     rig_add(&r, 0, "same", "cancel", "{\"transfer_id\":\"t1\",\"debit\":\"a\"}", 1700000000000000);
     rig_must(&r, 0);
-    expect("transfers", TRANSFERS, "t1:cancelled_empty:1");
-    expect("journal", JOURNAL, "0:0:7:7:4:1:0:2");
-    expect("dead",
-           "SELECT count(*) || ' ' || min(h ->> 1) FROM dead_letter_outbox, jsonb_array_elements(headers) h"
-           " WHERE h ->> 0 = '__dlq.errors.class'",
-           "2 event_id_reused");
+    stack_expect(db, "transfers", TRANSFERS, "t1:cancelled_empty:1");
+    stack_expect(db, "journal", JOURNAL, "0:0:7:7:4:1:0:2");
+    stack_expect(db, "dead",
+                 "SELECT count(*) || ' ' || min(h ->> 1) FROM dead_letter_outbox, jsonb_array_elements(headers) h"
+                 " WHERE h ->> 0 = '__dlq.errors.class'",
+                 "2 event_id_reused");
 }
 
 static void copy_tables(const char *from, const char *to)
@@ -311,6 +308,6 @@ Test(account_batch, a_database_of_yesterday_catches_up_to_the_same_digest)
         }
     }
     rig_must(&r, 0);
-    expect("digest", DIGEST, digest);
-    expect("journal", JOURNAL, journal);
+    stack_expect(db, "digest", DIGEST, digest);
+    stack_expect(db, "journal", JOURNAL, journal);
 }

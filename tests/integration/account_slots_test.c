@@ -41,13 +41,6 @@ static void teardown(void)
 
 TestSuite(account_slots, .init = setup, .fini = teardown);
 
-static void expect(const char *what, const char *sql, const char *want)
-{
-    char *got CLEANUP(freep) = stack_text(db, "%s", sql);
-
-    cr_expect_str_eq(got != NULL ? got : "", want, "%s: %s; expected %s", what, got != NULL ? got : "", want);
-}
-
 #define BANK                                                                                                   \
     "SELECT string_agg(concat_ws(':', slot, balance, frozen, incoming), ' ' ORDER BY slot) FROM account_slots" \
     " WHERE account_id = 'bank'"
@@ -72,15 +65,17 @@ Test(account_slots, an_account_without_a_limit_is_booked_in_the_slot_of_the_part
     book(&one, "x", KNOWN_AFTER + 2, "a", "bank", 10);
     book(&two, "y", KNOWN_AFTER + 2, "b", "bank", 100);
     /* The opening and the first bookings of both in slot 0, two of each in slots of their own. */
-    expect("slots", BANK, "0:-1999670:0:0 1:20:0:0 3:200:0:0");
-    expect("one account", "SELECT balance || ' ' || slots FROM accounts WHERE account_id = 'bank'", "-1999450 3");
-    expect("limited ones stay in one", "SELECT count(*)::text FROM account_slots WHERE account_id IN ('a', 'b')", "2");
-    expect("chains", CHAINS, "0");
-    expect("all is zero", "SELECT sum(balance)::text FROM account_slots", "0");
-    expect("slots carry the settings",
-           "SELECT count(DISTINCT (currency, kind, status, settings_version))::text FROM account_slots"
-           " WHERE account_id = 'bank'",
-           "1");
+    stack_expect(db, "slots", BANK, "0:-1999670:0:0 1:20:0:0 3:200:0:0");
+    stack_expect(db, "one account", "SELECT balance || ' ' || slots FROM accounts WHERE account_id = 'bank'",
+                 "-1999450 3");
+    stack_expect(db, "limited ones stay in one",
+                 "SELECT count(*)::text FROM account_slots WHERE account_id IN ('a', 'b')", "2");
+    stack_expect(db, "chains", CHAINS, "0");
+    stack_expect(db, "all is zero", "SELECT sum(balance)::text FROM account_slots", "0");
+    stack_expect(db, "slots carry the settings",
+                 "SELECT count(DISTINCT (currency, kind, status, settings_version))::text FROM account_slots"
+                 " WHERE account_id = 'bank'",
+                 "1");
 }
 
 /* A limit moves everything into slot 0, open holds too; who still knows the account without one is told. */
@@ -95,20 +90,21 @@ Test(account_slots, a_limit_merges_the_slots_and_the_holds_follow)
     rig_add(&one, 0, "h2", "try",
             "{\"transfer_id\":\"out\",\"debit\":\"bank\",\"credit\":\"a\",\"amount\":9,\"currency\":\"CNY\"}", now);
     rig_must(&one, 0);
-    expect("holds", "SELECT debit_slot || ' ' || credit_slot FROM account_transfers WHERE transfer_id = 'in'", "0 1");
-    expect("slots", BANK, "0:-1999670:0:0 1:20:9:7 3:200:0:0");
+    stack_expect(db, "holds", "SELECT debit_slot || ' ' || credit_slot FROM account_transfers WHERE transfer_id = 'in'",
+                 "0 1");
+    stack_expect(db, "slots", BANK, "0:-1999670:0:0 1:20:9:7 3:200:0:0");
 
     rig_transfer(&two, 0, "fill", "b", "bank", 900000);
     rig_add(&two, 0, "s1", "set", "{\"account_id\":\"bank\",\"max_balance\":5000000}", now);
     rig_must(&two, 1);
-    expect("merged", BANK, "0:-1099450:9:7 1:0:0:0 3:0:0:0");
-    expect("flows",
-           "SELECT string_agg(slot || ':' || amount, ' ' ORDER BY slot) FROM account_flows WHERE kind = 'merge'",
-           "0:220 1:-20 3:-200");
-    expect("holds",
-           "SELECT string_agg(debit_slot || ' ' || credit_slot, ' ') FROM account_transfers"
-           " WHERE state = 'held'",
-           "0 0 0 0");
+    stack_expect(db, "merged", BANK, "0:-1099450:9:7 1:0:0:0 3:0:0:0");
+    stack_expect(db, "flows",
+                 "SELECT string_agg(slot || ':' || amount, ' ' ORDER BY slot) FROM account_flows WHERE kind = 'merge'",
+                 "0:220 1:-20 3:-200");
+    stack_expect(db, "holds",
+                 "SELECT string_agg(debit_slot || ' ' || credit_slot, ' ') FROM account_transfers"
+                 " WHERE state = 'held'",
+                 "0 0 0 0");
 
     rig_transfer(&one, 0, "later", "a", "bank", 5);
     cr_expect_eq(rig_run(&one), RC_RETRY, "it still knows the account without a limit");
@@ -117,9 +113,9 @@ Test(account_slots, a_limit_merges_the_slots_and_the_holds_follow)
     rig_add(&one, 0, "c1", "confirm", "{\"transfer_id\":\"in\",\"debit\":\"a\"}", now);
     rig_add(&one, 0, "c2", "cancel", "{\"transfer_id\":\"out\",\"debit\":\"bank\"}", now);
     rig_must(&one, 0);
-    expect("resolved", BANK, "0:-1099438:0:0 1:0:0:0 3:0:0:0");
-    expect("chains", CHAINS, "0");
-    expect("all is zero", "SELECT sum(balance)::text FROM account_slots", "0");
+    stack_expect(db, "resolved", BANK, "0:-1099438:0:0 1:0:0:0 3:0:0:0");
+    stack_expect(db, "chains", CHAINS, "0");
+    stack_expect(db, "all is zero", "SELECT sum(balance)::text FROM account_slots", "0");
 }
 
 struct side {
@@ -162,12 +158,12 @@ Test(account_slots, two_that_book_the_same_accounts_in_opposite_order_never_lock
     cr_assert_eq(pthread_join(thread, NULL), 0);
     cr_expect_eq(a.deadlocks + b.deadlocks, 0);
     cr_expect_eq(a.retries + b.retries, 0, "the locks are waited for, no batch is repeated");
-    expect("balances",
-           "SELECT string_agg(balance::text, ' ' ORDER BY account_id) FROM account_slots"
-           " WHERE account_id IN ('a', 'b')",
-           "1000000 1000000");
-    expect("transfers", "SELECT count(*)::text FROM account_transfers WHERE state = 'posted'", "1202");
-    expect("chains", CHAINS, "0");
+    stack_expect(db, "balances",
+                 "SELECT string_agg(balance::text, ' ' ORDER BY account_id) FROM account_slots"
+                 " WHERE account_id IN ('a', 'b')",
+                 "1000000 1000000");
+    stack_expect(db, "transfers", "SELECT count(*)::text FROM account_transfers WHERE state = 'posted'", "1202");
+    stack_expect(db, "chains", CHAINS, "0");
 }
 
 static void *run_in_thread(void *opaque)
@@ -206,9 +202,7 @@ static void same_id_at_once(const char *id, const char *debit, const char *credi
     rig_transfer(&two, 0, id, debit, credit, 5);
     cr_assert_eq(pthread_create(&thread, NULL, run_in_thread, &two), 0);
     wait_for_a_lock(&two);
-    stack_sql(one.conn, "COMMIT");
-    one.proc.committed(one.proc.self);
-    rig_forget(&one);
+    rig_commit(&one);
     cr_expect_eq(joined(thread), RC_RETRY);
     cr_expect_str_eq(two.err.code, "23505", "%s", two.err.text);
     rig_must(&two, 0);
@@ -217,12 +211,12 @@ static void same_id_at_once(const char *id, const char *debit, const char *credi
 Test(account_slots, of_two_that_decide_one_transfer_at_once_the_second_answers_a_duplicate)
 {
     same_id_at_once("same", "a", "b");
-    expect("once", "SELECT count(*)::text FROM account_flows WHERE transfer_id = 'same'", "2");
-    expect("the other one", "SELECT duplicates::text FROM account_journal WHERE partition = 2", "1");
-    expect("balances",
-           "SELECT string_agg(balance::text, ' ' ORDER BY account_id) FROM account_slots"
-           " WHERE account_id IN ('a', 'b')",
-           "999995 1000005");
+    stack_expect(db, "once", "SELECT count(*)::text FROM account_flows WHERE transfer_id = 'same'", "2");
+    stack_expect(db, "the other one", "SELECT duplicates::text FROM account_journal WHERE partition = 2", "1");
+    stack_expect(db, "balances",
+                 "SELECT string_agg(balance::text, ' ' ORDER BY account_id) FROM account_slots"
+                 " WHERE account_id IN ('a', 'b')",
+                 "999995 1000005");
 }
 
 Test(account_slots, nor_do_they_decide_it_twice_where_they_do_not_meet_at_an_account)
@@ -232,12 +226,12 @@ Test(account_slots, nor_do_they_decide_it_twice_where_they_do_not_meet_at_an_acc
     book(&one, "x", KNOWN_AFTER + 1, "bank", "fee", 1);
     book(&two, "y", KNOWN_AFTER + 1, "bank", "fee", 1);
     same_id_at_once("same", "bank", "fee");
-    expect("once",
-           "SELECT string_agg(account_id || slot, ' ' ORDER BY account_id) FROM account_flows"
-           " WHERE transfer_id = 'same'",
-           "bank1 fee1");
-    expect("the other one", "SELECT duplicates::text FROM account_journal WHERE partition = 2", "1");
-    expect("chains", CHAINS, "0");
+    stack_expect(db, "once",
+                 "SELECT string_agg(account_id || slot, ' ' ORDER BY account_id) FROM account_flows"
+                 " WHERE transfer_id = 'same'",
+                 "bank1 fee1");
+    stack_expect(db, "the other one", "SELECT duplicates::text FROM account_journal WHERE partition = 2", "1");
+    stack_expect(db, "chains", CHAINS, "0");
 }
 
 Test(account_slots, an_account_that_two_open_at_once_is_opened_once)
@@ -249,15 +243,14 @@ Test(account_slots, an_account_that_two_open_at_once_is_opened_once)
     rig_add(&two, 0, "n2", "open", "{\"account_id\":\"new\",\"currency\":\"USD\"}", 0);
     cr_assert_eq(pthread_create(&thread, NULL, run_in_thread, &two), 0);
     wait_for_a_lock(&two);
-    stack_sql(one.conn, "COMMIT");
-    rig_forget(&one);
+    rig_commit(&one);
     cr_expect_eq(joined(thread), RC_RETRY);
     rig_must(&two, 0);
-    expect("account", "SELECT currency FROM accounts WHERE account_id = 'new'", "CNY");
-    expect("decisions",
-           "SELECT string_agg(outcome || coalesce(code, ''), ' ' ORDER BY queue_seq) FROM account_decisions"
-           " WHERE account_id = 'new'",
-           "applied rejectedaccount_exists_with_different_content");
+    stack_expect(db, "account", "SELECT currency FROM accounts WHERE account_id = 'new'", "CNY");
+    stack_expect(db, "decisions",
+                 "SELECT string_agg(outcome || coalesce(code, ''), ' ' ORDER BY queue_seq) FROM account_decisions"
+                 " WHERE account_id = 'new'",
+                 "applied rejectedaccount_exists_with_different_content");
 }
 
 /* A slot that somebody makes while a limit waits for slot 0 must be merged too. */
@@ -271,13 +264,13 @@ Test(account_slots, a_slot_that_is_made_while_a_limit_waits_is_merged)
     rig_add(&two, 0, "s1", "set", "{\"account_id\":\"bank\",\"max_balance\":5000000}", 0);
     cr_assert_eq(pthread_create(&thread, NULL, run_in_thread, &two), 0);
     wait_for_a_lock(&two);
-    stack_sql(one.conn, "COMMIT");
-    rig_forget(&one);
+    rig_commit(&one);
     cr_assert_eq(joined(thread), RC_OK, "%s", two.err.text);
-    expect("merged", BANK, "0:-1999960:0:0 1:0:0:0");
-    expect("settings", "SELECT string_agg(max_balance::text, ' ') FROM account_slots WHERE account_id = 'bank'",
-           "5000000 5000000");
-    expect("chains", CHAINS, "0");
+    stack_expect(db, "merged", BANK, "0:-1999960:0:0 1:0:0:0");
+    stack_expect(db, "settings",
+                 "SELECT string_agg(max_balance::text, ' ') FROM account_slots WHERE account_id = 'bank'",
+                 "5000000 5000000");
+    stack_expect(db, "chains", CHAINS, "0");
 }
 
 /* Expired long ago, in the order of their names. */
@@ -307,9 +300,9 @@ Test(account_slots, holds_that_were_never_asked_to_expire_do_not_starve_behind_o
     for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
         cr_assert_eq(sweep_holds(two.conn, &sweep, &asked, &two.err), RC_OK, "%s", two.err.text);
         cr_expect_eq(asked, 2);
-        expect("asked",
-               "SELECT string_agg(payload ->> 'transfer_id', ' ' ORDER BY queue_seq) FROM account_command_outbox",
-               order[i]);
+        stack_expect(db, "asked",
+                     "SELECT string_agg(payload ->> 'transfer_id', ' ' ORDER BY queue_seq) FROM account_command_outbox",
+                     order[i]);
         if (i < 2) { /* the pause is over for all; h3 was asked longest ago, h2 last */
             stack_sql(db, "UPDATE account_transfers SET expiry_asked_at = now() - CASE transfer_id WHEN 'h3' THEN"
                           " interval '4 h' WHEN 'h1' THEN interval '3 h' WHEN 'h4' THEN interval '2 h'"
@@ -338,20 +331,20 @@ Test(account_slots, holds_that_have_expired_are_asked_for_once_and_then_expire)
     PGconn *other CLEANUP(pg_closep) = stack_session(&st, false);
     stack_sql(other, "BEGIN; SELECT 1 FROM account_transfers WHERE transfer_id = 'h2' FOR UPDATE");
     cr_assert_eq(two.proc.tick(two.proc.self, two.conn, &two.err), RC_OK, "%s", two.err.text);
-    expect("asked, where nobody is at work",
-           "SELECT string_agg(partition_key || command || (payload ->> 'transfer_id'),"
-           " ' ') FROM account_command_outbox",
-           "aexpireh1");
+    stack_expect(db, "asked, where nobody is at work",
+                 "SELECT string_agg(partition_key || command || (payload ->> 'transfer_id'),"
+                 " ' ') FROM account_command_outbox",
+                 "aexpireh1");
     stack_sql(other, "COMMIT");
     cr_assert_eq(two.proc.tick(two.proc.self, two.conn, &two.err), RC_OK);
     cr_assert_eq(one.proc.tick(one.proc.self, one.conn, &one.err), RC_OK);
-    expect("once each",
-           "SELECT string_agg(payload ->> 'transfer_id', ' ' ORDER BY queue_seq)"
-           " FROM account_command_outbox WHERE queue_txid IS NOT NULL",
-           "h1 h2");
+    stack_expect(db, "once each",
+                 "SELECT string_agg(payload ->> 'transfer_id', ' ' ORDER BY queue_seq)"
+                 " FROM account_command_outbox WHERE queue_txid IS NOT NULL",
+                 "h1 h2");
     stack_sql(db, "UPDATE account_transfers SET expiry_asked_at = now() - interval '61 s' WHERE transfer_id = 'h2'");
     cr_assert_eq(two.proc.tick(two.proc.self, two.conn, &two.err), RC_OK);
-    expect("again after a minute", "SELECT count(*)::text FROM account_command_outbox", "3");
+    stack_expect(db, "again after a minute", "SELECT count(*)::text FROM account_command_outbox", "3");
 
     PGresult *res CLEANUP(pg_clearp) =
         PQexec(db, "SELECT id, payload, (extract(epoch FROM created_at) * 1000000)::bigint"
@@ -360,12 +353,12 @@ Test(account_slots, holds_that_have_expired_are_asked_for_once_and_then_expire)
         rig_add(&one, 0, PQgetvalue(res, i, 0), "expire", PQgetvalue(res, i, 1), pg_int(res, i, 2, 0));
     }
     rig_must(&one, 0);
-    expect("states",
-           "SELECT string_agg(state, ' ' ORDER BY transfer_id) FROM account_transfers"
-           " WHERE transfer_id ~ '^h'",
-           "expired expired held");
-    expect("frozen", "SELECT frozen::text FROM account_slots WHERE account_id = 'a'", "7");
-    expect("the one asked twice", "SELECT duplicates::text FROM account_journal WHERE partition = 0", "1");
+    stack_expect(db, "states",
+                 "SELECT string_agg(state, ' ' ORDER BY transfer_id) FROM account_transfers"
+                 " WHERE transfer_id ~ '^h'",
+                 "expired expired held");
+    stack_expect(db, "frozen", "SELECT frozen::text FROM account_slots WHERE account_id = 'a'", "7");
+    stack_expect(db, "the one asked twice", "SELECT duplicates::text FROM account_journal WHERE partition = 0", "1");
     cr_assert_eq(two.proc.tick(two.proc.self, two.conn, &two.err), RC_OK);
-    expect("nothing more", "SELECT count(*)::text FROM account_command_outbox", "3");
+    stack_expect(db, "nothing more", "SELECT count(*)::text FROM account_command_outbox", "3");
 }

@@ -303,16 +303,22 @@ Test(gateway_results, a_try_its_repetition_and_its_conflict)
     undecided(again, "the first one's row is gone: nobody can tell any more");
 }
 
+/* Asked, and asked again. */
+static void store_twice(struct job *jobs[2], enum job_kind kind, const char *payload)
+{
+    jobs[0] = make(kind, "shop", "t1", payload);
+    jobs[1] = make(kind, "shop", "t1", payload);
+    store(jobs, 2);
+}
+
 Test(gateway_results, a_rejection_is_remembered)
 {
-    struct job *try = make(JOB_TRY, "shop", "t1", TRY_100);
-    struct job *again = make(JOB_TRY, "shop", "t1", TRY_100);
-    struct job *all[] = {try, again};
-    store(all, 2);
-    transfer_row("t1", "rejected", try->id, "shop", "insufficient_funds");
-    decision_row(try->id, 0, "try", "rejected", "insufficient_funds");
-    rejected(try, "insufficient_funds", "its own");
-    rejected(again, "insufficient_funds", "the same content gets the same answer");
+    struct job *jobs[2];
+    store_twice(jobs, JOB_TRY, TRY_100);
+    transfer_row("t1", "rejected", jobs[0]->id, "shop", "insufficient_funds");
+    decision_row(jobs[0]->id, 0, "try", "rejected", "insufficient_funds");
+    rejected(jobs[0], "insufficient_funds", "its own");
+    rejected(jobs[1], "insufficient_funds", "the same content gets the same answer");
 }
 
 #define CONFIRM_ALL "{\"transfer_id\": \"t1\", \"debit\": \"a\"}"
@@ -381,16 +387,14 @@ Test(gateway_results, a_set_is_answered_as_a_whole)
 
 Test(gateway_results, a_refused_set_says_which_reason_counted)
 {
-    struct job *set = make(JOB_LINKED, "shop", "t1", SET);
-    struct job *again = make(JOB_LINKED, "shop", "t1", SET);
-    struct job *all[] = {set, again};
-    store(all, 2);
-    transfer_row("t1", "rejected", set->id, "shop", "linked_failed");
-    transfer_row("t2", "rejected", set->id, "shop", "insufficient_funds");
-    decision_row(set->id, 0, "linked", "rejected", "linked_failed");
-    decision_row(set->id, 1, "linked", "rejected", "insufficient_funds");
-    rejected(set, "insufficient_funds", "not linked_failed");
-    rejected(again, "insufficient_funds", "the same for the repetition");
+    struct job *jobs[2];
+    store_twice(jobs, JOB_LINKED, SET);
+    transfer_row("t1", "rejected", jobs[0]->id, "shop", "linked_failed");
+    transfer_row("t2", "rejected", jobs[0]->id, "shop", "insufficient_funds");
+    decision_row(jobs[0]->id, 0, "linked", "rejected", "linked_failed");
+    decision_row(jobs[0]->id, 1, "linked", "rejected", "insufficient_funds");
+    rejected(jobs[0], "insufficient_funds", "not linked_failed");
+    rejected(jobs[1], "insufficient_funds", "the same for the repetition");
 }
 
 static void account_row(const char *more)

@@ -14,7 +14,10 @@
 #include "runtime/core_options.h"
 #include "runtime/dbproc_position.h"
 
-static const struct dbproc_topic topic = {.name = "account.commands", .dlq = "account.dlq"};
+/* In the order of the rig's sources. */
+static const struct dbproc_topic topics[] = {{.name = "account.commands", .dlq = "account.dlq"},
+                                             {.name = "payment.events", .dlq = "account.dlq"}};
+static const char *const names[] = {RIG_TOPIC, RIG_PAYMENTS};
 
 static void set_options(struct rig *r, const char *const *options)
 {
@@ -31,11 +34,33 @@ static void set_options(struct rig *r, const char *const *options)
 
 static void make_metrics(struct dbproc *d)
 {
-    d->sources[0].ok = metric_counter("test_ok", "", NULL);
-    d->sources[0].dead = metric_counter("test_dead", "", NULL);
+    for (size_t i = 0; i < d->n_sources; i++) {
+        d->sources[i].ok = metric_counter("test_ok", "", NULL);
+        d->sources[i].dead = metric_counter("test_dead", "", NULL);
+    }
     d->m.batch_rows = metric_histogram("test_rows", "", METRIC_SECONDS, METRIC_SECONDS_N, NULL);
     d->m.batch_seconds = metric_histogram("test_seconds", "", METRIC_SECONDS, METRIC_SECONDS_N, NULL);
     d->m.fenced = metric_counter("test_fenced", "", NULL);
+}
+
+static void own(struct rig *r, const struct dbproc_source *source, int32_t partition)
+{
+    struct dbproc_taken taken;
+
+    cr_assert_eq(dbproc_position_take(r->conn, RIG_GROUP, source->name, partition, 0, "me", &taken, &r->err), RC_OK,
+                 "%s", r->err.text);
+    r->d.parts = xrealloc(r->d.parts, ++r->d.parts_max * sizeof(*r->d.parts));
+    r->d.parts[r->d.n_parts++] = (struct dbproc_part){.source = source,
+                                                      .partition = partition,
+                                                      .state = PART_OWNED,
+                                                      .epoch = taken.epoch,
+                                                      .next_offset = taken.next_offset};
+}
+
+uint32_t rig_own_payments(struct rig *r, int32_t partition)
+{
+    own(r, &r->d.sources[1], partition);
+    return (uint32_t)r->d.n_parts - 1;
 }
 
 void rig_open(struct rig *r, const struct stack *st, int32_t first, int32_t n, const char *const *options)
@@ -49,20 +74,12 @@ void rig_open(struct rig *r, const struct stack *st, int32_t first, int32_t n, c
     cr_assert_eq(r->proc.session(r->proc.self, r->conn, &r->err), RC_OK, "%s", r->err.text);
     r->d = (struct dbproc){.proc = &r->proc, .conn = r->conn, .watch = &r->watch, .cfg = r->cfg};
     r->d.group = xstrdup(RIG_GROUP);
-    r->d.sources[0] = (struct dbproc_source){.topic = &topic, .name = xstrdup(RIG_TOPIC)};
-    r->d.n_sources = 1;
+    for (size_t i = 0; i < ARRAY_SIZE(topics); i++) {
+        r->d.sources[r->d.n_sources++] = (struct dbproc_source){.topic = &topics[i], .name = xstrdup(names[i])};
+    }
     make_metrics(&r->d);
-    r->d.parts = xcalloc((size_t)n, sizeof(*r->d.parts));
-    r->d.n_parts = r->d.parts_max = (size_t)n;
     for (int32_t i = 0; i < n; i++) {
-        struct dbproc_taken taken;
-        cr_assert_eq(dbproc_position_take(r->conn, RIG_GROUP, RIG_TOPIC, first + i, 0, "me", &taken, &r->err), RC_OK,
-                     "%s", r->err.text);
-        r->d.parts[i] = (struct dbproc_part){.source = &r->d.sources[0],
-                                             .partition = first + i,
-                                             .state = PART_OWNED,
-                                             .epoch = taken.epoch,
-                                             .next_offset = taken.next_offset};
+        own(r, &r->d.sources[0], first + i);
     }
     dbproc_batch_init(&r->d.batch, 10000);
 }
@@ -71,23 +88,34 @@ void rig_close(struct rig *r)
 {
     dbproc_batch_done(&r->d.batch);
     free(r->d.parts);
-    free(r->d.sources[0].name);
+    for (size_t i = 0; i < r->d.n_sources; i++) {
+        free(r->d.sources[i].name);
+    }
     free(r->d.group);
     account_processor_done(&r->proc);
     pg_close(r->conn);
     config_free(r->cfg);
 }
 
-void rig_add_value(struct rig *r, uint32_t part, const char *value)
+/* Behind the records of the batch. */
+static int64_t end_of(const struct rig *r, uint32_t part)
 {
-    struct dbproc_batch *b = &r->d.batch;
+    const struct dbproc_batch *b = &r->d.batch;
     int64_t offset = r->d.parts[part].next_offset;
 
     for (size_t i = b->done; i < b->n; i++) {
         offset += b->part[i] == part ? 1 : 0;
     }
+    return offset;
+}
+
+void rig_add_value(struct rig *r, uint32_t part, const char *value)
+{
+    struct dbproc_batch *b = &r->d.batch;
+    int64_t offset = end_of(r, part);
+
     b->part[b->n] = part;
-    b->events[b->n++] = (struct dbproc_event){.topic = RIG_TOPIC,
+    b->events[b->n++] = (struct dbproc_event){.topic = r->d.parts[part].source->name,
                                               .partition = r->d.parts[part].partition,
                                               .offset = offset,
                                               .timestamp_ms = 1700000000123,
@@ -149,10 +177,21 @@ enum rc rig_apply(struct rig *r)
 
     memset(b->verdicts, 0, b->n * sizeof(*b->verdicts));
     stack_sql(r->conn, "BEGIN");
+    for (uint32_t part = 0; part < r->d.n_parts; part++) {
+        const struct dbproc_part *p = &r->d.parts[part];
+        stack_sql(r->conn,
+                  "UPDATE sluice_positions SET next_offset = %" PRId64 " WHERE topic = '%s' AND partition = %d",
+                  end_of(r, part), p->source->name, (int)p->partition);
+    }
     return r->proc.apply(r->proc.self, r->conn, b->events, b->n, &v, &r->err);
 }
 
-void rig_forget(struct rig *r)
+void rig_commit(struct rig *r)
 {
+    stack_sql(r->conn, "COMMIT");
+    r->proc.committed(r->proc.self);
+    for (uint32_t part = 0; part < r->d.n_parts; part++) {
+        r->d.parts[part].next_offset = end_of(r, part);
+    }
     dbproc_batch_clear(&r->d.batch);
 }

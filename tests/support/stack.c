@@ -177,6 +177,14 @@ int64_t stack_int(PGconn *conn, const char *fmt, ...)
     return PQntuples(res) == 0 || PQgetisnull(res, 0, 0) ? -1 : strtoll(PQgetvalue(res, 0, 0), NULL, 10);
 }
 
+void stack_expect(PGconn *conn, const char *what, const char *sql, const char *want)
+{
+    char *text CLEANUP(freep) = stack_text(conn, "%s", sql);
+    const char *got = text != NULL ? text : "";
+
+    cr_expect_str_eq(got, want, "%s: %s; expected %s", what, got, want);
+}
+
 void stack_refused(PGconn *conn, const char *sqlstate, const char *sql)
 {
     PGresult *res CLEANUP(pg_clearp) = PQexec(conn, sql);

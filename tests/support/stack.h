@@ -44,6 +44,8 @@ void stack_sql(PGconn *conn, const char *fmt, ...) PRINTF_LIKE(2, 3);
 char *stack_text(PGconn *conn, const char *fmt, ...) PRINTF_LIKE(2, 3) MUST_USE;
 /* The same as a number; -1 for NULL and for no row. */
 int64_t stack_int(PGconn *conn, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The first field of the first row must be this text ("" for NULL and for no row); what: for the report. */
+void stack_expect(PGconn *conn, const char *what, const char *sql, const char *want);
 /* Runs SQL that must be refused with this SQLSTATE. */
 void stack_refused(PGconn *conn, const char *sqlstate, const char *sql);
 
