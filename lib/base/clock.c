@@ -161,6 +161,16 @@ int64_t clock_backoff_ms(int attempt, int64_t base_ms, int64_t max_ms)
     return floor_ms + (int64_t)(clock_random() % (uint64_t)(ceiling_ms - floor_ms + 1));
 }
 
+void clock_condition_init(pthread_cond_t *out)
+{
+    pthread_condattr_t attr;
+
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(out, &attr);
+    (void)pthread_condattr_destroy(&attr);
+}
+
 struct timespec clock_deadline(int64_t ms)
 {
     struct timespec at;

@@ -3,6 +3,7 @@
 #ifndef SLUICE_BASE_CLOCK_H
 #define SLUICE_BASE_CLOCK_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,7 +25,9 @@ bool clock_rfc3339_parse(const char *text, int64_t *out_utc_us);
 
 /* Sleeps at least ms milliseconds unless a signal comes. */
 void clock_sleep_ms(int64_t ms);
-/* ms from now, for pthread_cond_timedwait on a condition of CLOCK_MONOTONIC. */
+/* A condition of CLOCK_MONOTONIC: its waits do not follow a clock that is set. */
+void clock_condition_init(pthread_cond_t *out);
+/* ms from now, for pthread_cond_timedwait on such a condition. */
 struct timespec clock_deadline(int64_t ms);
 
 /*

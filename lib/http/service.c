@@ -57,15 +57,11 @@ static enum rc start_daemon(struct service *s, struct err *err)
 
 enum rc service_start(const struct service_options *opt, struct service **out_service, struct err *err)
 {
-    pthread_condattr_t attr;
     struct service *s = xcalloc(1, sizeof *s);
     s->opt = *opt;
     s->listen_fd = -1;
     (void)pthread_mutex_init(&s->lock, NULL);
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&s->changed, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    clock_condition_init(&s->changed);
     enum rc rc = open_socket(s, err);
     if (rc == RC_OK) {
         rc = guard_start(s, err);

@@ -119,11 +119,7 @@ static void *waiter(void *opaque)
 
 enum rc waiter_start(struct receiver *r, struct err *err)
 {
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&r->changed, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    clock_condition_init(&r->changed);
     (void)pthread_mutex_init(&r->lock, NULL);
     int failed = pthread_create(&r->timer, NULL, waiter, r);
     if (failed != 0) {

@@ -215,7 +215,6 @@ static struct slot *slot_free(struct slot *s)
 enum rc slot_start(const struct slot_options *opt, struct slot **out_slot, struct err *err)
 {
     struct slot *s = xcalloc(1, sizeof(*s));
-    pthread_condattr_t attr;
 
     s->opt = *opt;
     s->url = xstrdup(opt->url);
@@ -223,10 +222,7 @@ enum rc slot_start(const struct slot_options *opt, struct slot **out_slot, struc
     s->name = xstrdup(opt->name);
     s->number = -1;
     (void)pthread_mutex_init(&s->lock, NULL);
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&s->wake, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    clock_condition_init(&s->wake);
     int no = pthread_create(&s->thread, NULL, slot_main, s);
     if (no != 0) {
         slot_free(s);

@@ -241,14 +241,10 @@ static struct txn *txn_free(struct txn *t)
 enum rc txn_start(const struct txn_options *opt, struct txn **out_txn, struct err *err)
 {
     struct txn *t = xcalloc(1, sizeof(*t));
-    pthread_condattr_t attr;
 
     t->opt = *opt;
     (void)pthread_mutex_init(&t->lock, NULL);
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&t->wake, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    clock_condition_init(&t->wake);
     int no = pthread_create(&t->thread, NULL, txn_main, t);
     if (no != 0) {
         txn_free(t);

@@ -12,13 +12,9 @@ const char *const JOB_COMMANDS[JOB_KINDS] = {
 
 void job_queue_init(struct job_queue *q, size_t max)
 {
-    pthread_condattr_t attr;
     *q = (struct job_queue){.max = max};
     (void)pthread_mutex_init(&q->lock, NULL);
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&q->changed, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    clock_condition_init(&q->changed);
 }
 
 void job_queue_done(struct job_queue *q)

@@ -16,12 +16,8 @@
 
 void waiter_init(struct waiter *w)
 {
-    pthread_condattr_t attr;
     (void)pthread_mutex_init(&w->lock, NULL);
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&w->changed, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    clock_condition_init(&w->changed);
 }
 
 void waiter_done(struct waiter *w)
