@@ -45,7 +45,4 @@ struct config_entry *config_find(const struct config *cfg, const char *name);
 /* Of a table or passed through to librdkafka. */
 bool config_is_secret(const struct config *cfg, const char *name);
 
-/* The content of a file as heap text; FATAL when it cannot be read, is over max_bytes or holds a NUL. */
-enum rc config_read_file(const char *path, size_t max_bytes, char **out_text, struct err *err) MUST_USE;
-
 #endif

@@ -77,6 +77,9 @@ enum rc config_load_file(struct config *cfg, const char *path, struct err *err) 
 enum rc config_load_env(struct config *cfg, char **envp, struct err *err) MUST_USE;
 enum rc config_set_flag(struct config *cfg, const char *name, const char *value, struct err *err) MUST_USE;
 
+/* The content of a file as heap text; FATAL when it cannot be read, is over max_bytes or holds a NUL. */
+enum rc config_read_file(const char *path, size_t max_bytes, char **out_text, struct err *err) MUST_USE;
+
 /* The name must be in a table (asserted). Strings belong to cfg; "" when unset. */
 const char *config_str(const struct config *cfg, const char *name);
 int64_t config_int(const struct config *cfg, const char *name);

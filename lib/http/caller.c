@@ -2,17 +2,14 @@
 /* The file of callers and their tokens. */
 #include "http/caller.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
-#include "base/buf.h"
 #include "base/mem.h"
+#include "base/option.h"
 #include "http/secret.h"
 
 struct caller {
@@ -58,27 +55,9 @@ static enum rc wrong(const char *path, size_t line, const char *text, struct err
     return err_code(err, ERR_CONFIG);
 }
 
-/* The whole file as heap text; a NUL inside ends it early and is refused by the rules for its content. */
 static enum rc read_file(const char *path, size_t max, char **out_text, struct err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return wrong(path, 0, strerror(errno), err);
-    }
-    char *text = xcalloc(max + 2, 1);
-    size_t n = 0;
-    ssize_t got = 1;
-    while (n <= max && (got = read(fd, text + n, max + 1 - n)) > 0) {
-        n += (size_t)got;
-    }
-    int why = errno;
-    (void)close(fd);
-    if (got < 0 || n > max) {
-        wipe(text);
-        return wrong(path, 0, got < 0 ? strerror(why) : "too large", err);
-    }
-    *out_text = text;
-    return RC_OK;
+    return config_read_file(path, max, out_text, err) == RC_OK ? RC_OK : err_code(err, ERR_CONFIG);
 }
 
 static bool name_ok(const char *s)
@@ -161,6 +140,7 @@ enum rc callers_read(const char *path, struct callers **out_callers, struct err 
 {
     char *text = NULL;
     TRY(read_file(path, CALLER_FILE_BYTES_MAX, &text, err));
+    size_t text_n = strlen(text);
     struct callers *c = xcalloc(1, sizeof *c);
     enum rc rc = RC_OK;
     size_t line = 0;
@@ -170,7 +150,7 @@ enum rc callers_read(const char *path, struct callers **out_callers, struct err 
         at[n] = '\0';
         rc = add_line(c, path, ++line, at, err);
     }
-    explicit_bzero(text, CALLER_FILE_BYTES_MAX);
+    explicit_bzero(text, text_n);
     free(text);
     if (rc == RC_OK && c->n == 0) {
         rc = wrong(path, 0, "no caller in it; expected lines of a caller's name and its token", err);
