@@ -8,6 +8,7 @@
 #include "avro/utf8.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "gateway/opened_sql.h"
 #include "pg/conn.h"
 #include "shown.h"
 #include "table.h"
@@ -132,12 +133,7 @@ static const char DECIDED[] =
     "AND event_id = $1 AND state NOT IN ('rejected', 'cancelled_empty') "
     "UNION ALL SELECT 3, 'already', '' FROM account_command_outbox m JOIN account_slots a "
     "ON a.account_id = m.partition_key AND a.slot = 0 WHERE m.id = $1::text::uuid AND m.command = 'open' "
-    "AND a.status = 'open' AND a.currency = m.payload ->> 'currency' "
-    "AND a.exponent = coalesce((m.payload ->> 'exponent')::int, 2) AND a.kind = coalesce(m.payload ->> 'kind', 'user') "
-    "AND a.no_negative = coalesce((m.payload ->> 'no_negative')::boolean, false) "
-    "AND a.credit_only = coalesce((m.payload ->> 'credit_only')::boolean, false) "
-    "AND a.debit_only = coalesce((m.payload ->> 'debit_only')::boolean, false) "
-    "AND a.max_balance IS NOT DISTINCT FROM (m.payload ->> 'max_balance')::bigint) d ORDER BY rank LIMIT 1";
+    "AND " OPENED_AS_ASKED_SQL ") d ORDER BY rank LIMIT 1";
 
 static int say(const struct cli *cli, const char *event_id, const char *outcome, const char *code)
 {

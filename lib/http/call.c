@@ -34,11 +34,6 @@ const char *call_caller(const struct http_call *call)
     return call->caller;
 }
 
-const char *call_request_id(const struct http_call *call)
-{
-    return call->request_id;
-}
-
 const char *call_traceparent(const struct http_call *call)
 {
     return call->traceparent;

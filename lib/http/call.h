@@ -31,8 +31,6 @@ const struct route_target *call_target(const struct http_call *call);
 const char *call_header(const struct http_call *call, const char *name);
 /* Who calls; "local" without tokens, "" on open routes. */
 const char *call_caller(const struct http_call *call);
-/* As the client gave it in X-Request-Id, if it is one, else ours; every answer carries it. */
-const char *call_request_id(const struct http_call *call);
 /* W3C trace context, checked for its form; NULL when there is none. */
 const char *call_traceparent(const struct http_call *call);
 const struct buf *call_body(const struct http_call *call);

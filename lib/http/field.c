@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "base/option.h"
 
+#define TIME_WHAT "a time such as 2026-11-22T20:37:20.5Z, with a zone"
+
 void field_refuse(struct fields *f, const char *name, const char *code, const char *what)
 {
     char path[2 * PROBLEM_FIELD_MAX];
@@ -41,12 +43,23 @@ void fields_end(struct fields *f)
     }
 }
 
-struct body_value *field_find(struct fields *f, const char *name, enum field_need need)
+static struct body_value *member(const struct fields *f, const char *name)
 {
     struct body_value *v = f->object == NULL ? NULL : f->object->first;
     while (v != NULL && strcmp(v->key, name) != 0) {
         v = v->next;
     }
+    return v;
+}
+
+bool field_has(const struct fields *f, const char *name)
+{
+    return member(f, name) != NULL;
+}
+
+struct body_value *field_find(struct fields *f, const char *name, enum field_need need)
+{
+    struct body_value *v = member(f, name);
     if (v != NULL) {
         v->asked = true;
     }
@@ -59,10 +72,7 @@ struct body_value *field_find(struct fields *f, const char *name, enum field_nee
 
 bool field_is_null(struct fields *f, const char *name)
 {
-    struct body_value *v = f->object == NULL ? NULL : f->object->first;
-    while (v != NULL && strcmp(v->key, name) != 0) {
-        v = v->next;
-    }
+    struct body_value *v = member(f, name);
     if (v == NULL || v->type != BODY_NULL) {
         return false;
     }
@@ -135,13 +145,12 @@ bool field_bool(struct fields *f, const char *name, enum field_need need, bool *
 
 bool field_time(struct fields *f, const char *name, enum field_need need, int64_t *out_us)
 {
-    static const char WHAT[] = "a time such as 2026-11-22T20:37:20.5Z, with a zone";
-    const char *text = field_text(f, name, need, 40, NULL, WHAT);
+    const char *text = field_text(f, name, need, 40, NULL, TIME_WHAT);
     if (text == NULL) {
         return false;
     }
     if (!clock_rfc3339_parse(text, out_us)) {
-        field_refuse(f, name, "field_invalid", "expected a time such as 2026-11-22T20:37:20.5Z, with a zone");
+        field_refuse(f, name, "field_invalid", "expected " TIME_WHAT);
         return false;
     }
     return true;

@@ -35,6 +35,8 @@ void fields_end(struct fields *f);
 
 /* NULL: absent (null counts as absent where the member is optional) or refused. */
 struct body_value *field_find(struct fields *f, const char *name, enum field_need need);
+/* Is the member there? Nobody has asked for it by this. */
+bool field_has(const struct fields *f, const char *name);
 /* Is the member there, and null? */
 bool field_is_null(struct fields *f, const char *name);
 /* A string of 1 to max bytes that passes ok (NULL = no control characters); what says what is expected. */

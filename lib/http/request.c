@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "http/response.h"
 #include "http/service_internal.h"
 
 #define BUSY_RETRY_AFTER_S 1
@@ -64,16 +65,10 @@ void request_end(void *opaque, struct MHD_Connection *conn, void **state, enum M
 
 static enum MHD_Result send_answer(struct http_call *call)
 {
-    size_t n = call->answer.len;
-    struct MHD_Response *response = MHD_create_response_from_buffer(n, buf_take(&call->answer), MHD_RESPMEM_MUST_FREE);
+    struct MHD_Response *response = response_make(&call->answer, call->content_type);
     if (response == NULL) {
         return MHD_NO;
     }
-    if (call->content_type != NULL) {
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, call->content_type);
-    }
-    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     if (call->request_id[0] != '\0') {
         (void)MHD_add_response_header(response, "X-Request-Id", call->request_id);
     }

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "http/listen.h"
+#include "http/response.h"
 #include "http/secret.h"
 
 struct http_server {
@@ -25,14 +26,10 @@ struct http_server {
 static enum MHD_Result send_answer(struct MHD_Connection *conn, unsigned status, const char *content_type,
                                    struct buf *body, const char *extra_header, const char *extra_value)
 {
-    size_t n = body->len;
-    struct MHD_Response *response = MHD_create_response_from_buffer(n, buf_take(body), MHD_RESPMEM_MUST_FREE);
+    struct MHD_Response *response = response_make(body, content_type);
     if (response == NULL) {
         return MHD_NO;
     }
-    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
-    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     if (extra_header != NULL) {
         (void)MHD_add_response_header(response, extra_header, extra_value);
     }

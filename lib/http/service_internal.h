@@ -53,7 +53,7 @@ struct http_call {
     const struct service_route *route;
     const char *ids[TARGET_SEGMENTS_MAX];
     const char *caller;
-    const char *request_id;
+    const char *request_id; /* as the client gave it in X-Request-Id, if it is one, else ours; in every answer */
     const char *traceparent;
     bool holds_place; /* counts in service.parked */
 

@@ -89,7 +89,6 @@ enum call_next ask_account(struct http_call *call, void *opaque)
     struct problem problem = {0};
     struct fields f;
     struct payload p;
-    bool open = false;
     const char *id = ask_id(call, LEDGER_ID_MAX, &problem);
     if (id == NULL || !ask_body(call, &f, &problem)) {
         return ask_refuse(call, &problem);
@@ -97,9 +96,7 @@ enum call_next ask_account(struct http_call *call, void *opaque)
     if (check_is_own_account(id)) {
         field_refuse(&f, "account_id", "field_invalid", CHECK_OWN_ACCOUNT_WHAT);
     }
-    for (const struct body_value *v = f.object->first; v != NULL; v = v->next) {
-        open = open || strcmp(v->key, "currency") == 0;
-    }
+    bool open = field_has(&f, "currency");
     struct job *job = ask_job(call, open ? JOB_OPEN : JOB_SET);
     payload_begin(&p);
     payload_text(&p, "account_id", id);

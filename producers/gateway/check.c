@@ -23,7 +23,7 @@ bool check_is_id(const char *s)
     return made_of(s, LETTERS_AND_DIGITS "._:~@-", LEDGER_ID_MAX);
 }
 
-bool check_is_currency(const char *s)
+static bool is_currency(const char *s)
 {
     return made_of(s, LETTERS_AND_DIGITS, LEDGER_CURRENCY_MAX);
 }
@@ -54,7 +54,7 @@ const char *member_account(struct fields *f, const char *name, enum field_need n
 
 const char *member_currency(struct fields *f, enum field_need need)
 {
-    return field_text(f, "currency", need, LEDGER_CURRENCY_MAX, check_is_currency, CHECK_CURRENCY_WHAT);
+    return field_text(f, "currency", need, LEDGER_CURRENCY_MAX, is_currency, CHECK_CURRENCY_WHAT);
 }
 
 bool member_amount(struct fields *f, enum field_need need, int64_t *out)

@@ -17,7 +17,6 @@
 #define CHECK_CURRENCY_WHAT "a currency of 1 to 12 of A-Z a-z 0-9"
 
 bool check_is_id(const char *s);
-bool check_is_currency(const char *s);
 bool check_is_channel(const char *s);
 
 /* Accounts of the program: services neither open, set nor name them. */

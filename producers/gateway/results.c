@@ -20,6 +20,7 @@
 
 #include "base/mem.h"
 #include "gateway/json_sql.h"
+#include "gateway/opened_sql.h"
 #include "pg/array.h"
 #include "pg/conn.h"
 
@@ -39,12 +40,7 @@ static const char VERDICT_SQL[] =
     "WHEN m.command = 'cancel' AND t.state IN ('cancelled', 'cancelled_empty') AND t.caller = m.caller "
     "AND t.debit_account = m.payload ->> 'debit' THEN 'applied' "
     "WHEN m.command = 'open' AND EXISTS (SELECT FROM account_slots a WHERE a.account_id = w.subject AND a.slot = 0 "
-    "AND a.status = 'open' AND a.currency = m.payload ->> 'currency' "
-    "AND a.exponent = coalesce((m.payload ->> 'exponent')::int, 2) AND a.kind = coalesce(m.payload ->> 'kind', 'user') "
-    "AND a.no_negative = coalesce((m.payload ->> 'no_negative')::boolean, false) "
-    "AND a.credit_only = coalesce((m.payload ->> 'credit_only')::boolean, false) "
-    "AND a.debit_only = coalesce((m.payload ->> 'debit_only')::boolean, false) "
-    "AND a.max_balance IS NOT DISTINCT FROM (m.payload ->> 'max_balance')::bigint) THEN 'applied' "
+    "AND " OPENED_AS_ASKED_SQL ") THEN 'applied' "
     "END AS verdict, coalesce(d.code, f.code, t.code) AS code "
     "FROM w JOIN account_command_outbox m ON m.id = w.id "
     "LEFT JOIN account_transfers t ON t.transfer_id = w.subject AND m.command NOT IN ('open', 'set') "

@@ -89,11 +89,7 @@ static struct job *one_transfer(struct http_call *call, struct fields *f, struct
     struct payload p;
     const char *key = idempotency_key(call, problem);
     enum transfer_mode mode = read_mode(f);
-    bool named = key != NULL;
-    for (const struct body_value *v = f->object->first; v != NULL; v = v->next) {
-        named = named || strcmp(v->key, "transfer_id") == 0;
-    }
-    if (!named) {
+    if (key == NULL && !field_has(f, "transfer_id")) {
         problem_set(problem, 400, "transfer_id_missing", "transfer_id",
                     "expected transfer_id in the body, or a header Idempotency-Key");
     }
@@ -187,14 +183,10 @@ enum call_next ask_transfer(struct http_call *call, void *opaque)
     struct problem problem = {0};
     struct fields f;
     struct job *job = NULL;
-    bool set = false;
     if (!ask_body(call, &f, &problem)) {
         return ask_refuse(call, &problem);
     }
-    for (const struct body_value *v = f.object->first; v != NULL; v = v->next) {
-        set = set || strcmp(v->key, "transfers") == 0;
-    }
-    job = set ? linked_set(call, &f, &problem) : one_transfer(call, &f, &problem);
+    job = field_has(&f, "transfers") ? linked_set(call, &f, &problem) : one_transfer(call, &f, &problem);
     return job == NULL ? ask_refuse(call, &problem) : ask_write(opaque, job);
 }
 
