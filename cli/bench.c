@@ -2,19 +2,14 @@
 /* `sluice bench relay`, step by step: fill, drain, limit, latency, floor, report. */
 #include "bench.h"
 
-#include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "commands.h"
 #include "kafka/conf.h"
 #include "schemas/topology.h"
 
-#define DRAW_INTERVAL_MS 100
-#define BAR_WIDTH 30
 #define STATEMENT_TIMEOUT_MS 120000
 #define STALL_MS 30000
 
@@ -67,26 +62,14 @@ enum rc bench_db(const struct bench *b, int64_t statement_timeout_ms, PGconn **o
 
 void bench_progress(struct bench *b, const char *what, int64_t done, int64_t total)
 {
-    if (b->cli->quiet || isatty(STDERR_FILENO) == 0) {
-        return;
-    }
     if (total <= 0) {
-        (void)fprintf(stderr, b->drawn ? "\r\033[K" : "");
-        b->drawn = false;
+        progress_end(&b->bar);
         return;
     }
-    int64_t now = clock_mono_ms();
-    if (now - b->drawn_ms < DRAW_INTERVAL_MS) {
-        return;
-    }
-    char bar[BAR_WIDTH + 1];
-    for (int i = 0; i < BAR_WIDTH; i++) {
-        bar[i] = i < done * BAR_WIDTH / total ? '#' : '.';
-    }
-    bar[BAR_WIDTH] = '\0';
-    (void)fprintf(stderr, "\r\033[K%-28s [%s] %3d%%", what, bar, (int)(done * 100 / total));
-    b->drawn_ms = now;
-    b->drawn = true;
+    b->bar.cli = b->cli;
+    b->bar.what = what;
+    b->bar.at_once = true;
+    progress_show(&b->bar, (double)done / (double)total);
 }
 
 static enum rc read_flags(struct bench *b, struct err *err)

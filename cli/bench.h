@@ -29,6 +29,7 @@
 #include "command.h"
 #include "kafka/producer.h"
 #include "pg/conn.h"
+#include "progress.h"
 
 #define BENCH_SOURCE "callback"
 #define BENCH_TABLE "cs_platform_event_outbox"
@@ -85,8 +86,7 @@ struct bench {
     char *raw_topic; /* with prefix */
     int partitions;
     PGconn *conn;
-    int64_t drawn_ms; /* of the progress line */
-    bool drawn;
+    struct progress bar;
 
     struct bench_machine machine;
     struct bench_drain drain;

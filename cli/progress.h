@@ -8,11 +8,13 @@
 struct progress {
     const struct cli *cli;
     const char *what; /* "reading account.flows" */
+    bool at_once;     /* not only after two seconds */
     int64_t begun_ms; /* 0 = not yet */
+    int64_t drawn_ms;
     bool shown;
 };
 
-/* part: 0 to 1. */
+/* part: 0 to 1. May be called as often as there is news. */
 void progress_show(struct progress *p, double part);
 /* Takes the bar away. */
 void progress_end(struct progress *p);
