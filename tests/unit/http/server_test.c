@@ -89,6 +89,9 @@ Test(http_server, answers_what_the_route_says)
     cr_assert_eq(get("/unwell", NULL), RC_OK);
     cr_assert_eq(status, 503);
     cr_assert_eq(body.len, 0);
+    const char *answer = talk("GET /hello HTTP/1.0\r\n\r\n");
+    cr_assert_not_null(strstr(answer, "Cache-Control: no-store\r\n"));
+    cr_assert_not_null(strstr(answer, "X-Content-Type-Options: nosniff\r\n"));
 }
 
 Test(http_server, everything_else_is_refused)

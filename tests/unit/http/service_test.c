@@ -231,6 +231,8 @@ Test(service, a_request_reaches_its_route)
     has(answer, "HTTP/1.1 200 OK\r\n");
     has(answer, "X-Hello: there\r\n");
     has(answer, "X-Request-Id: req-7\r\n");
+    has(answer, "Cache-Control: no-store\r\n");
+    has(answer, "X-Content-Type-Options: nosniff\r\n");
     has(answer, "\r\n\r\nlocal|a/b|00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01||12\n");
     answer = talk(
         "POST /v1/hello/x HTTP/1.1\r\nHost: x\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 2\r\n"
