@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "pg/conn.h"
 
-#define EPOCH_US INT64_C(946684800000000) /* 2000-01-01 */
 #define ARRAY_HEAD 20
 #define ARRAY_EMPTY 12
 #define PARAMS_MAX 24
@@ -82,7 +81,7 @@ void binary_int8(struct buf *b, int64_t v)
 
 void binary_time(struct buf *b, int64_t utc_us)
 {
-    binary_int8(b, utc_us - EPOCH_US);
+    binary_int8(b, utc_us - BINARY_EPOCH_US);
 }
 
 void binary_raw(struct buf *b, const void *bytes, size_t n)
@@ -197,48 +196,24 @@ enum rc binary_query(PGconn *conn, const char *name, const struct buf *params, i
         lengths[i] = (int)params[i].len;
         formats[i] = 1;
     }
-    PGresult *res = PQexecPrepared(conn, name, n, values, lengths, formats, 1);
-    ExecStatusType status = PQresultStatus(res);
-    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
-        enum rc rc = pg_fail(conn, res, err);
-        PQclear(res);
-        return rc;
-    }
-    if (out_res == NULL) {
-        PQclear(res);
-    } else {
-        PQclear(*out_res);
-        *out_res = res;
-    }
-    return RC_OK;
+    return pg_take(conn, PQexecPrepared(conn, name, n, values, lengths, formats, 1), out_res, err);
 }
 
-static uint64_t get(const char *bytes, int n)
+int64_t binary_int(const char *bytes, size_t n)
 {
     uint64_t v = 0;
 
-    for (int i = 0; i < n; i++) {
+    assert(n == 2 || n == 4 || n == 8);
+    for (size_t i = 0; i < n; i++) {
         v = (v << 8) | (unsigned char)bytes[i];
     }
-    return v;
+    return n == 2 ? (int16_t)v : n == 4 ? (int32_t)v : (int64_t)v;
 }
 
 int64_t binary_get_int(const PGresult *res, int row, int col, int64_t dflt)
 {
-    const char *bytes = PQgetvalue(res, row, col);
-
-    if (PQgetisnull(res, row, col)) {
-        return dflt;
-    }
-    switch (PQgetlength(res, row, col)) {
-    case 2:
-        return (int16_t)get(bytes, 2);
-    case 4:
-        return (int32_t)get(bytes, 4);
-    default:
-        assert(PQgetlength(res, row, col) == 8);
-        return (int64_t)get(bytes, 8);
-    }
+    return PQgetisnull(res, row, col) ? dflt
+                                      : binary_int(PQgetvalue(res, row, col), (size_t)PQgetlength(res, row, col));
 }
 
 bool binary_get_bool(const PGresult *res, int row, int col)
@@ -248,11 +223,7 @@ bool binary_get_bool(const PGresult *res, int row, int col)
 
 int64_t binary_get_time(const PGresult *res, int row, int col, int64_t dflt)
 {
-    if (PQgetisnull(res, row, col)) {
-        return dflt;
-    }
-    assert(PQgetlength(res, row, col) == 8);
-    return (int64_t)get(PQgetvalue(res, row, col), 8) + EPOCH_US;
+    return PQgetisnull(res, row, col) ? dflt : binary_get_int(res, row, col, 0) + BINARY_EPOCH_US;
 }
 
 const char *binary_get_text(const PGresult *res, int row, int col)

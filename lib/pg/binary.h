@@ -64,6 +64,10 @@ void binary_array_end(struct buf *b, size_t n);
 enum rc binary_query(PGconn *conn, const char *name, const struct buf *params, int n, PGresult **out_res,
                      struct err *err) MUST_USE;
 
+#define BINARY_EPOCH_US INT64_C(946684800000000) /* a timestamptz counts from 2000-01-01 */
+/* A value of int2, int4, int8 as it stands in a binary form; n: 2, 4 or 8. */
+int64_t binary_int(const char *bytes, size_t n);
+
 /* Fields of a binary result. int2, int4 and int8 alike; dflt for NULL. */
 int64_t binary_get_int(const PGresult *res, int row, int col, int64_t dflt);
 bool binary_get_bool(const PGresult *res, int row, int col);

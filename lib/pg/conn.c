@@ -199,7 +199,7 @@ enum rc pg_require_direct(PGconn *conn, struct err *err)
     return RC_OK;
 }
 
-static enum rc take_result(PGconn *conn, PGresult *res, PGresult **out_res, struct err *err)
+enum rc pg_take(PGconn *conn, PGresult *res, PGresult **out_res, struct err *err)
 {
     ExecStatusType st = PQresultStatus(res); /* PGRES_FATAL_ERROR for NULL */
 
@@ -219,12 +219,12 @@ static enum rc take_result(PGconn *conn, PGresult *res, PGresult **out_res, stru
 
 enum rc pg_exec(PGconn *conn, const char *sql, PGresult **out_res, struct err *err)
 {
-    return take_result(conn, PQexec(conn, sql), out_res, err);
+    return pg_take(conn, PQexec(conn, sql), out_res, err);
 }
 
 enum rc pg_query(PGconn *conn, const char *sql, int n, const char *const *params, PGresult **out_res, struct err *err)
 {
-    return take_result(conn, PQexecParams(conn, sql, n, NULL, params, NULL, NULL, 0), out_res, err);
+    return pg_take(conn, PQexecParams(conn, sql, n, NULL, params, NULL, NULL, 0), out_res, err);
 }
 
 const char *pg_text(const PGresult *res, int row, int col)

@@ -47,6 +47,9 @@ enum rc pg_exec(PGconn *conn, const char *sql, PGresult **out_res, struct err *e
 enum rc pg_query(PGconn *conn, const char *sql, int n, const char *const *params, PGresult **out_res,
                  struct err *err) MUST_USE;
 
+/* Checks the result of a statement that libpq was given by the caller; res becomes *out_res, or is cleared. */
+enum rc pg_take(PGconn *conn, PGresult *res, PGresult **out_res, struct err *err) MUST_USE;
+
 /* Fills *err from a failed result or, with res NULL, from the session. Returns the reaction, see pg_rc(). */
 enum rc pg_fail(PGconn *conn, const PGresult *res, struct err *err);
 

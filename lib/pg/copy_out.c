@@ -5,21 +5,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "pg/binary.h"
 #include "pg/conn.h"
 
 #define SIGNATURE "PGCOPY\n\377\r\n" /* its NUL belongs to it */
 #define SIGNATURE_BYTES 11
 #define HEADER_BYTES (SIGNATURE_BYTES + 8) /* flags and the length of an extension */
-#define FROM_2000_US INT64_C(946684800000000)
-
-static uint32_t number(const char *p, size_t bytes)
-{
-    uint32_t v = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        v = v << 8 | (unsigned char)p[i];
-    }
-    return v;
-}
 
 enum rc copy_out_begin(struct copy_out *c, PGconn *conn, const char *query, struct err *err)
 {
@@ -52,7 +43,7 @@ static enum rc finish(struct copy_out *c, int n, struct err *err)
  */
 static enum rc split(struct copy_out *c, const char *at, const char *end, struct err *err)
 {
-    int n = end - at >= 2 ? (int16_t)number(at, 2) : -1;
+    int n = end - at >= 2 ? (int)binary_int(at, 2) : -1;
 
     at += 2;
     if (n < 0 || n > COPY_OUT_FIELDS_MAX) {
@@ -60,7 +51,7 @@ static enum rc split(struct copy_out *c, const char *at, const char *end, struct
     }
     c->n_fields = n;
     for (int i = 0; i < n; i++) {
-        int32_t length = end - at >= 4 ? (int32_t)number(at, 4) : INT32_MAX;
+        int32_t length = end - at >= 4 ? (int32_t)binary_int(at, 4) : INT32_MAX;
         c->row[at - c->row] = '\0';
         at += 4;
         if (length < -1 || (length > 0 && length > end - at) || at > end) {
@@ -89,13 +80,13 @@ enum rc copy_out_next(struct copy_out *c, struct err *err)
         if (n < HEADER_BYTES || memcmp(at, SIGNATURE, SIGNATURE_BYTES) != 0) {
             FAIL(err, RC_FATAL, "COPY did not send its binary form");
         }
-        at += HEADER_BYTES + number(at + SIGNATURE_BYTES + 4, 4);
+        at += HEADER_BYTES + (uint32_t)binary_int(at + SIGNATURE_BYTES + 4, 4);
         c->begun = true;
     }
     if (at == end) { /* the header alone */
         return copy_out_next(c, err);
     }
-    if (end - at >= 2 && (int16_t)number(at, 2) == -1) {
+    if (end - at >= 2 && (int)binary_int(at, 2) == -1) {
         PQfreemem(c->row);
         c->row = NULL;
         return finish(c, PQgetCopyData(c->conn, &c->row, 0), err);
@@ -122,19 +113,7 @@ bool copy_out_null(const struct copy_out *c, int field)
 
 int64_t copy_out_int(const struct copy_out *c, int field)
 {
-    const char *p = c->values[field];
-
-    if (p == NULL) {
-        return 0;
-    }
-    switch (c->lengths[field]) {
-    case 2:
-        return (int16_t)number(p, 2);
-    case 4:
-        return (int32_t)number(p, 4);
-    default:
-        return (int64_t)((uint64_t)number(p, 4) << 32 | number(p + 4, 4));
-    }
+    return c->values[field] == NULL ? 0 : binary_int(c->values[field], c->lengths[field]);
 }
 
 bool copy_out_bool(const struct copy_out *c, int field)
@@ -144,5 +123,5 @@ bool copy_out_bool(const struct copy_out *c, int field)
 
 int64_t copy_out_time(const struct copy_out *c, int field)
 {
-    return c->values[field] == NULL ? 0 : copy_out_int(c, field) + FROM_2000_US;
+    return c->values[field] == NULL ? 0 : copy_out_int(c, field) + BINARY_EPOCH_US;
 }
