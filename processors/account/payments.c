@@ -2,28 +2,19 @@
 /* Payment events of a batch: which order, what the state machine says, what the ledger says, what is written. */
 #include "account/payments.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "account/payment_book.h"
 #include "account/payment_rows.h"
 #include "account/payment_tell.h"
+#include "account/sweep.h"
 #include "base/metric.h"
 #include "pg/conn.h"
 #include "schemas/embedded.h"
 
-#define SWEEP_LIMIT 500
-
-static const char SWEEP[] =
-    "WITH due AS (SELECT payment_id FROM payment_transactions"
-    "  WHERE state IN ('INIT', 'PENDING') AND expires_at <= now()"
-    "   AND (expiry_asked_at IS NULL OR expiry_asked_at < now() - interval '10 minutes')"
-    "  ORDER BY expires_at LIMIT $1::int FOR UPDATE SKIP LOCKED),"
-    " asked AS (UPDATE payment_transactions p SET expiry_asked_at = now() FROM due"
-    "  WHERE p.payment_id = due.payment_id RETURNING p.payment_id)"
-    " INSERT INTO payment_outbox (partition_key, event_type, payload)"
-    " SELECT payment_id, 'payment.expired', jsonb_build_object('payment_id', payment_id) FROM asked";
+/* As docs/payments.md says it; the role's options are of holds. */
+static const struct sweep_options SWEEP = {.rows_max = 500, .again_s = 600};
 
 struct item {
     struct payment_record rec;
@@ -307,25 +298,12 @@ static void pay_committed(void *self)
     }
 }
 
-enum rc payments_sweep(PGconn *conn, int limit, int64_t *out_n, struct err *err)
-{
-    PGresult *res CLEANUP(pg_clearp) = NULL;
-    char *n CLEANUP(freep) = xasprintf("%d", limit);
-    const char *params[] = {n};
-
-    TRY(pg_query(conn, SWEEP, 1, params, &res, err));
-    if (!option_parse_int(PQcmdTuples(res), 0, INT64_MAX, out_n)) {
-        *out_n = 0;
-    }
-    return RC_OK;
-}
-
 static enum rc pay_tick(void *self, PGconn *conn, struct err *err)
 {
     struct payments *p = self;
     int64_t n = 0;
 
-    TRY(payments_sweep(conn, SWEEP_LIMIT, &n, err));
+    TRY(sweep_orders(conn, &SWEEP, &n, err));
     metric_add(p->asked, (double)n);
     return RC_OK;
 }

@@ -37,9 +37,6 @@ struct payments *payments_free(struct payments *p); /* accepts NULL, returns NUL
 /* Lives as long as p. */
 const struct account_reader *payments_reader(const struct payments *p);
 
-/* Asks for the expiry of orders whose time has come, at most so many. Within or outside of a transaction. */
-enum rc payments_sweep(PGconn *conn, int limit, int64_t *out_n, struct err *err) MUST_USE;
-
 /* The id of the transfer that books this; heap memory of the caller. e: of an event that leads to it. */
 char *payment_transfer_id(const struct payment_event *e, enum payment_booking b) MUST_USE;
 

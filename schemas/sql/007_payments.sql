@@ -32,8 +32,10 @@ CREATE TABLE IF NOT EXISTS @SCHEMA@.payment_transactions (
     CONSTRAINT payment_transactions_channel CHECK (channel ~ '^[a-z0-9._-]{1,32}$'),
     CONSTRAINT payment_transactions_currency CHECK (currency ~ '^[A-Za-z0-9]{1,12}$')
 ) WITH (fillfactor = 85);
+-- As account_transfers_expiry.
 CREATE INDEX IF NOT EXISTS payment_transactions_expiry
-    ON @SCHEMA@.payment_transactions (expires_at) WHERE state IN ('INIT', 'PENDING');
+    ON @SCHEMA@.payment_transactions (expiry_asked_at NULLS FIRST, expires_at)
+    WHERE state IN ('INIT', 'PENDING') AND expires_at IS NOT NULL;
 
 -- Each change of a payment, contiguous versions from 1. A partial refund is a step from CONFIRMED to CONFIRMED.
 CREATE TABLE IF NOT EXISTS @SCHEMA@.payment_state_transitions (

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "account/payments.h"
+#include "account/sweep.h"
 #include "base/mem.h"
 #include "pg/conn.h"
 #include "support/payment_rig.h"
@@ -170,6 +171,7 @@ Test(payment, a_batch_that_is_rolled_back_leaves_nothing)
 
 Test(payment, orders_whose_time_has_come_are_asked_to_expire_once)
 {
+    static const struct sweep_options sweep = {.rows_max = 10, .again_s = 600};
     struct err err;
     int64_t n = 0;
 
@@ -185,12 +187,12 @@ Test(payment, orders_whose_time_has_come_are_asked_to_expire_once)
     PGconn *other CLEANUP(pg_closep) = stack_session(&pay.st, false);
     stack_sql(other, "BEGIN; SELECT 1 FROM payment_transactions WHERE payment_id = 'p3' FOR UPDATE");
     stack_sql(pay.db, "SET lock_timeout = 2000"); /* it passes over what is locked */
-    cr_assert_eq(payments_sweep(pay.db, 10, &n, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(sweep_orders(pay.db, &sweep, &n, &err), RC_OK, "%s", err.text);
     cr_expect_eq(n, 2, "p0 and p1; p3 is locked");
     stack_sql(other, "COMMIT");
-    cr_assert_eq(payments_sweep(pay.db, 10, &n, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(sweep_orders(pay.db, &sweep, &n, &err), RC_OK, "%s", err.text);
     cr_expect_eq(n, 1);
-    cr_assert_eq(payments_sweep(pay.db, 10, &n, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(sweep_orders(pay.db, &sweep, &n, &err), RC_OK, "%s", err.text);
     cr_expect_eq(n, 0, "asked already");
     char *asked CLEANUP(freep) =
         stack_text(pay.db, "SELECT string_agg(partition_key, ' ' ORDER BY partition_key) FROM payment_outbox"
@@ -200,7 +202,7 @@ Test(payment, orders_whose_time_has_come_are_asked_to_expire_once)
     pay_run();
     pay_expect_order("p0", "EXPIRED 2 0 0 0");
     stack_sql(pay.db, "UPDATE payment_transactions SET expiry_asked_at = now() - interval '11 min'");
-    cr_assert_eq(payments_sweep(pay.db, 10, &n, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(sweep_orders(pay.db, &sweep, &n, &err), RC_OK, "%s", err.text);
     cr_expect_eq(n, 2, "p1 and p3 once more: what was asked may be lost");
 }
 
