@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "crypto/sha256.h"
 #include "pg/conn.h"
 
 #define OURS "__dlq."
@@ -130,23 +131,6 @@ void dbproc_dead_headers(const struct dbproc_event *ev, const struct dbproc_deat
     buf_putc(out, ']');
 }
 
-/* The server computes it: the value travels once more, but this is rare and libcrypto is not linked here. */
-static enum rc sha256_of(PGconn *conn, const struct dbproc_event *ev, PGresult **out, struct err *err)
-{
-    const char *values[] = {ev->value};
-    const int lengths[] = {(int)ev->value_len};
-    const int formats[] = {1};
-    PGresult *res = PQexecParams(conn, "SELECT encode(sha256($1::bytea), 'hex')", 1, NULL, values, lengths, formats, 0);
-
-    if (PQresultStatus(res) != PGRES_TUPLES_OK) {
-        enum rc rc = pg_fail(conn, res, err);
-        PQclear(res);
-        return rc;
-    }
-    *out = res;
-    return RC_OK;
-}
-
 static enum rc insert(PGconn *conn, const struct dbproc_event *ev, const char *dlq, const char *headers,
                       size_t value_len, struct err *err)
 {
@@ -176,18 +160,20 @@ static size_t record_bytes(const struct dbproc_event *ev)
 
 enum rc dbproc_dead_insert(PGconn *conn, const struct dbproc_event *ev, const struct dbproc_death *why, struct err *err)
 {
-    PGresult *sha256 CLEANUP(pg_clearp) = NULL;
+    char sha256[SHA256_HEX_BYTES] = "";
     size_t value_len = ev->value_len;
     char now[CLOCK_RFC3339_MAX];
     struct buf headers;
 
     if (record_bytes(ev) > DBPROC_DEAD_BYTES_MAX && value_len > DBPROC_DEAD_CUT_BYTES) {
-        TRY(sha256_of(conn, ev, &sha256, err));
+        unsigned char sum[SHA256_BYTES];
+        sha256_of(ev->value, ev->value_len, sum);
+        sha256_hex(sum, sizeof(sum), sha256);
         value_len = DBPROC_DEAD_CUT_BYTES;
     }
     clock_rfc3339(clock_utc_us(), now);
     buf_init(&headers, DBPROC_DEAD_HEADERS_BYTES_MAX);
-    dbproc_dead_headers(ev, why, now, sha256 != NULL ? pg_text(sha256, 0, 0) : NULL, &headers);
+    dbproc_dead_headers(ev, why, now, sha256[0] != '\0' ? sha256 : NULL, &headers);
     enum rc rc = headers.overflow ? err_set(err, RC_FATAL, __FILE__, __LINE__, "headers of more than %zu bytes as JSON",
                                             DBPROC_DEAD_HEADERS_BYTES_MAX)
                                   : insert(conn, ev, why->dlq, buf_str(&headers), value_len, err);

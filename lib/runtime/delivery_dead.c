@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The dead letter of a record: as it was, and the headers that say why it is here. */
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "crypto/sha256.h"
 #include "runtime/delivery_internal.h"
 
 #define OWN_HEADERS 20
@@ -83,15 +83,11 @@ static void add_why(struct headers *h, const struct delivery_task *t, const stru
 
 static void cut_value(struct headers *h, struct producer_record *rec)
 {
-    unsigned char sum[EVP_MAX_MD_SIZE];
-    unsigned int n = 0;
-    char hex[2 * EVP_MAX_MD_SIZE + 1] = "";
+    unsigned char sum[SHA256_BYTES];
+    char hex[SHA256_HEX_BYTES];
 
-    if (EVP_Digest(rec->value, rec->value_len, sum, &n, EVP_sha256(), NULL) == 1) {
-        for (unsigned int i = 0; i < n; i++) {
-            snprintf(hex + (size_t)i * 2, 3, "%02x", sum[i]);
-        }
-    }
+    sha256_of(rec->value, rec->value_len, sum);
+    sha256_hex(sum, sizeof(sum), hex);
     add(h, "__dlq.truncated", "true");
     add_number(h, "__dlq.truncated.length", (int64_t)rec->value_len);
     add(h, "__dlq.truncated.sha256", hex);

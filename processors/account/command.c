@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,8 @@
 #include "account/fields.h"
 #include "base/buf.h"
 #include "base/currency.h"
+#include "base/names.h"
+#include "crypto/sha256.h"
 
 #define SCHEMA "account_command"
 #define PATH_MAX_BYTES 64
@@ -61,15 +62,6 @@ struct command_reader *command_reader_free(struct command_reader *r)
 
 /* ---- the hash ---- */
 
-static void sha256(const void *bytes, size_t n, unsigned char out[LEDGER_HASH_BYTES])
-{
-    unsigned int len = 0;
-
-    if (EVP_Digest(bytes, n, out, &len, EVP_sha256(), NULL) != 1 || len != LEDGER_HASH_BYTES) {
-        abort(); /* libcrypto without SHA-256 */
-    }
-}
-
 static void add_optional(struct buf *b, bool there, int64_t v)
 {
     if (there) {
@@ -109,7 +101,7 @@ static void hash_one(struct ledger_command *c, const struct extra *x, const unsi
     }
     canonical(&text, c, x);
     assert(!text.overflow);
-    sha256(buf_str(&text), text.len, c->content_hash);
+    sha256_of(buf_str(&text), text.len, c->content_hash);
     buf_done(&text);
 }
 
@@ -122,7 +114,7 @@ static void hash_set(struct ledger_command *c, struct ledger_command *members, c
         hash_one(&members[i], &x[i], NULL);
         memcpy(all + i * LEDGER_HASH_BYTES, members[i].content_hash, LEDGER_HASH_BYTES);
     }
-    sha256(all, c->n_members * LEDGER_HASH_BYTES, c->content_hash);
+    sha256_of(all, c->n_members * LEDGER_HASH_BYTES, c->content_hash);
     for (size_t i = 0; i < c->n_members; i++) {
         hash_one(&members[i], &x[i], c->content_hash);
     }
@@ -148,14 +140,12 @@ static enum rc check_reserved(const struct ledger_command *c, const char *path, 
     return RC_OK;
 }
 
-/* Clearing and suspense say what channels owe: their accounts are opened by payments, or by operators. */
 static enum rc check_account(const struct ledger_command *c, struct err *err)
 {
-    if (c->caller[0] != '\0' && (strncmp(c->debit, "clearing:", 9) == 0 || strncmp(c->debit, "suspense:", 9) == 0)) {
+    if (c->caller[0] != '\0' && ledger_account_reserved(c->debit)) {
         FAIL(err, RC_REJECT,
              "field payload.account_id is %.32s; expected none that begins with clearing: or suspense: of a command "
-             "with a "
-             "caller",
+             "with a caller",
              c->debit);
     }
     return RC_OK;
@@ -335,12 +325,11 @@ static enum rc read_op(struct command_reader *r, struct ledger_command *out, str
 {
     size_t n = 0;
     const char *name = avro_input_string(r->in, r->field[F_COMMAND], &n);
+    int op = names_find(LEDGER_OP_NAMES, LEDGER_OPS, name);
 
-    for (int i = 0; i < LEDGER_OPS; i++) {
-        if (strcmp(name, LEDGER_OP_NAMES[i]) == 0) {
-            out->op = (enum ledger_op)i;
-            return RC_OK;
-        }
+    if (op >= 0) {
+        out->op = (enum ledger_op)op;
+        return RC_OK;
     }
     FAIL(err, RC_REJECT,
          "field command is \"%.32s\"; expected transfer, try, confirm, cancel, expire, linked, open, set", name);

@@ -2,12 +2,11 @@
 /* Writes decisions as JSON. Thousands in a batch: hence no printf for what comes often. */
 #include "account/decision.h"
 
-#include <openssl/evp.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "crypto/sha256.h"
 
 static void put_int(struct buf *b, int64_t v)
 {
@@ -75,14 +74,9 @@ static void add_time(struct buf *b, const char *name, int64_t us)
 
 static void add_hash(struct buf *b, const char *name, const unsigned char hash[LEDGER_HASH_BYTES])
 {
-    static const char HEX[] = "0123456789abcdef";
-    char text[2 * LEDGER_HASH_BYTES + 1];
+    char text[SHA256_HEX_BYTES];
 
-    for (size_t i = 0; i < LEDGER_HASH_BYTES; i++) {
-        text[2 * i] = HEX[hash[i] >> 4];
-        text[2 * i + 1] = HEX[hash[i] & 15];
-    }
-    text[sizeof(text) - 1] = '\0';
+    sha256_hex(hash, LEDGER_HASH_BYTES, text);
     add_word(b, name, text);
 }
 
@@ -197,11 +191,8 @@ void flow_row_id(const unsigned char hash[LEDGER_HASH_BYTES], unsigned char out[
 void decision_row_id(const char *event_id, int ordinal, unsigned char out[ROW_ID_BYTES])
 {
     unsigned char hash[LEDGER_HASH_BYTES];
-    unsigned int n = 0;
     char *text CLEANUP(freep) = xasprintf("decision\n%s\n%d", event_id, ordinal);
 
-    if (EVP_Digest(text, strlen(text), hash, &n, EVP_sha256(), NULL) != 1) {
-        abort(); /* libcrypto without SHA-256 */
-    }
+    sha256_of(text, strlen(text), hash);
     flow_row_id(hash, out);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/names.h"
 #include "ledger/ledger.h"
 
 #define DIGITS "0123456789"
@@ -120,12 +121,11 @@ static enum rc read_int(const json_t *v, const char *path, const struct field *f
 static enum rc read_choice(const json_t *v, const char *path, const struct field *f, struct err *err)
 {
     const char *s = json_string_value(v);
+    int i = s != NULL ? names_find(f->choices, f->n_choices, s) : -1;
 
-    for (int i = 0; s != NULL && i < f->n_choices; i++) {
-        if (strcmp(s, f->choices[i]) == 0) {
-            *f->choice = i;
-            return RC_OK;
-        }
+    if (i >= 0) {
+        *f->choice = i;
+        return RC_OK;
     }
     FAIL(err, RC_REJECT, "field %s.%s: expected one of %d words, %s to %s", path, f->name, f->n_choices, f->choices[0],
          f->choices[f->n_choices - 1]);

@@ -2,13 +2,11 @@
 /* Reads orders and what was booked for them; rows are locked by id, in a statement of its own. */
 #include "account/payment_rows.h"
 
-#include <inttypes.h>
-#include <openssl/evp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "crypto/sha256.h"
 #include "pg/array.h"
 #include "pg/conn.h"
 
@@ -39,16 +37,11 @@ static const char MISSING[] = "SELECT u.id FROM unnest($1::text[]) AS u(id) WHER
 
 void payment_digest(const char *a, const char *b, char out[33])
 {
-    unsigned char hash[32];
-    unsigned int len = 0;
+    unsigned char hash[SHA256_BYTES];
     char *text CLEANUP(freep) = xasprintf("%s\n%s", a, b);
 
-    if (EVP_Digest(text, strlen(text), hash, &len, EVP_sha256(), NULL) != 1) {
-        abort(); /* libcrypto without SHA-256 */
-    }
-    for (size_t i = 0; i < 16; i++) {
-        (void)snprintf(out + 2 * i, 3, "%02x", hash[i]);
-    }
+    sha256_of(text, strlen(text), hash);
+    sha256_hex(hash, 16, out);
 }
 
 void payment_refund_number(const char *payment_id, const char *channel_txn_id, char out[PAYMENT_REFUND_ID_BYTES])

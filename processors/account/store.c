@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "account/store_internal.h"
+#include "base/names.h"
 #include "pg/binary.h"
 #include "pg/conn.h"
 
@@ -98,13 +99,45 @@ enum rc store_broken(enum rc rc, const char *what, struct err *err)
     return rc;
 }
 
+void store_columns_begin(struct store *s, const enum binary_type *types, size_t n_columns)
+{
+    for (size_t i = 0; i < n_columns; i++) {
+        binary_array_begin(&s->column[i], types[i]);
+    }
+}
+
+void store_columns_end(struct store *s, size_t n_columns, size_t n)
+{
+    for (size_t i = 0; i < n_columns; i++) {
+        binary_array_end(&s->column[i], n);
+    }
+}
+
+void store_int_if(struct buf *b, bool there, int64_t v)
+{
+    if (there) {
+        binary_int8(b, v);
+    } else {
+        binary_null(b);
+    }
+}
+
+enum rc store_update(struct store *s, PGconn *conn, const char *statement, int columns, size_t n, const char *what,
+                     struct err *err)
+{
+    PGresult *res CLEANUP(pg_clearp) = NULL;
+
+    TRY(store_broken(binary_query(conn, statement, s->column, columns, &res, err), what, err));
+    if (strtoull(PQcmdTuples(res), NULL, 10) != n) {
+        FAIL(err, RC_FATAL, "%s: %s of %zu have the version that was read under their lock", what, PQcmdTuples(res), n);
+    }
+    return RC_OK;
+}
+
 static enum rc prepare(PGconn *conn, const struct statement *list, size_t n, struct err *err)
 {
     for (size_t i = 0; i < n; i++) {
-        PGresult *res CLEANUP(pg_clearp) = PQprepare(conn, list[i].name, list[i].sql, 0, NULL);
-        if (PQresultStatus(res) != PGRES_COMMAND_OK) {
-            return pg_fail(conn, res, err);
-        }
+        TRY(pg_take(conn, PQprepare(conn, list[i].name, list[i].sql, 0, NULL), NULL, err));
     }
     return RC_OK;
 }
@@ -122,6 +155,7 @@ enum rc store_session(struct store *s, PGconn *conn, struct err *err)
     TRY(pg_exec(conn, SETTINGS, NULL, err));
     TRY(prepare(conn, READS, ARRAY_SIZE(READS), err));
     TRY(prepare(conn, STORE_ACCOUNTS_SQL, STORE_ACCOUNTS_SQL_N, err));
+    TRY(prepare(conn, STORE_SLOTS_SQL, STORE_SLOTS_SQL_N, err));
     return prepare(conn, STORE_WRITE_SQL, STORE_WRITE_SQL_N, err);
 }
 
@@ -149,19 +183,9 @@ static void set_ids(struct store *s, const char *const *ids, size_t n)
     binary_array_end(&s->column[0], n);
 }
 
-static int find_name(const char *const *names, int n, const char *name)
-{
-    for (int i = 0; i < n; i++) {
-        if (strcmp(names[i], name) == 0) {
-            return i;
-        }
-    }
-    return -1;
-}
-
 static enum rc read_transfer(const PGresult *res, int row, struct ledger_transfer *t, struct err *err)
 {
-    int state = find_name(LEDGER_STATE_NAMES, LEDGER_STATES, binary_get_text(res, row, 1));
+    int state = names_find(LEDGER_STATE_NAMES, LEDGER_STATES, binary_get_text(res, row, 1));
     const char *code = binary_get_text(res, row, 3);
 
     *t = (struct ledger_transfer){
@@ -285,15 +309,11 @@ enum rc store_journal(struct store *s, PGconn *conn, const char *group, const st
     static const enum binary_type types[] = {BINARY_TEXT, BINARY_TEXT, BINARY_INT4, BINARY_INT8, BINARY_INT8,
                                              BINARY_INT8, BINARY_INT8, BINARY_INT8, BINARY_INT8};
 
-    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-        binary_array_begin(&s->column[i], types[i]);
-    }
+    store_columns_begin(s, types, ARRAY_SIZE(types));
     for (size_t i = 0; i < n; i++) {
         add_count(s->column, group, &counts[i]);
     }
-    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-        binary_array_end(&s->column[i], n);
-    }
+    store_columns_end(s, ARRAY_SIZE(types), n);
     return store_broken(binary_query(conn, S_JOURNAL, s->column, ARRAY_SIZE(types), NULL, err), "the journal's rows",
                         err);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "account/store_internal.h"
+#include "base/names.h"
 #include "pg/binary.h"
 #include "pg/conn.h"
 
@@ -135,9 +136,7 @@ static size_t set_locks(struct store *s, bool only_all)
     static const enum binary_type types[] = {BINARY_TEXT, BINARY_INT4, BINARY_INT4};
     size_t n = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-        binary_array_begin(&s->column[i], types[i]);
-    }
+    store_columns_begin(s, types, ARRAY_SIZE(types));
     for (size_t i = 0; i < s->n_locks; i++) {
         const struct slot_lock *k = &s->locks[i];
         if (only_all && !(is_all(k) && k->found)) {
@@ -148,26 +147,14 @@ static size_t set_locks(struct store *s, bool only_all)
         binary_int4(&s->column[2], k->hi);
         n++;
     }
-    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-        binary_array_end(&s->column[i], n);
-    }
+    store_columns_end(s, ARRAY_SIZE(types), n);
     return n;
-}
-
-static int find_name(const char *const *names, int n, const char *name)
-{
-    for (int i = 0; i < n; i++) {
-        if (strcmp(names[i], name) == 0) {
-            return i;
-        }
-    }
-    return -1;
 }
 
 static enum rc read_slot(const PGresult *res, int row, struct ledger_account *a, struct err *err)
 {
-    int kind = find_name(LEDGER_KIND_NAMES, LEDGER_KINDS, binary_get_text(res, row, 10));
-    int status = find_name(LEDGER_STATUS_NAMES, LEDGER_STATUSES, binary_get_text(res, row, 11));
+    int kind = names_find(LEDGER_KIND_NAMES, LEDGER_KINDS, binary_get_text(res, row, 10));
+    int status = names_find(LEDGER_STATUS_NAMES, LEDGER_STATUSES, binary_get_text(res, row, 11));
 
     *a = (struct ledger_account){
         .account_id = binary_get_text(res, row, 0),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared by store.c (session, transfers, decisions, journal), store_accounts.c (locks) and store_write.c (rows). */
+/* Shared by store.c (session, what is there, journal), store_accounts.c (locks), store_slots.c and store_write.c
+ * (rows). */
 #ifndef SLUICE_ACCOUNT_STORE_INTERNAL_H
 #define SLUICE_ACCOUNT_STORE_INTERNAL_H
 
@@ -7,6 +8,7 @@
 #include "account/store.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "pg/binary.h"
 
 #define STORE_COLUMNS 20
 #define STORE_BYTES_MAX ((size_t)256 << 20)
@@ -61,11 +63,24 @@ struct statement {
 };
 extern const struct statement STORE_ACCOUNTS_SQL[];
 extern const size_t STORE_ACCOUNTS_SQL_N;
+extern const struct statement STORE_SLOTS_SQL[];
+extern const size_t STORE_SLOTS_SQL_N;
 extern const struct statement STORE_WRITE_SQL[];
 extern const size_t STORE_WRITE_SQL_N;
 
 /* store_accounts.c: locks and puts the accounts that the ledger wants. */
 enum rc store_accounts(struct store *s, PGconn *conn, struct ledger *l, int32_t partition, struct err *err) MUST_USE;
+
+/* store_slots.c: writes the slots that the batch has changed. */
+enum rc store_slots(struct store *s, PGconn *conn, const struct ledger *l, int64_t now_us, struct err *err) MUST_USE;
+
+/* The first columns as arrays of a statement's parameters; n: how many elements each of them has got. */
+void store_columns_begin(struct store *s, const enum binary_type *types, size_t n_columns);
+void store_columns_end(struct store *s, size_t n_columns, size_t n);
+void store_int_if(struct buf *b, bool there, int64_t v); /* else NULL */
+/* An UPDATE of n rows that are locked and were read: all of them, or something is wrong with us. */
+enum rc store_update(struct store *s, PGconn *conn, const char *statement, int columns, size_t n, const char *what,
+                     struct err *err) MUST_USE;
 
 /* A row that somebody else has inserted is a reason to repeat. */
 enum rc store_raced(enum rc rc, struct err *err);

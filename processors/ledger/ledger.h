@@ -78,6 +78,8 @@ struct ledger_settings {
  * beforehand would keep a payment from being booked.
  */
 bool ledger_id_reserved(const char *transfer_id, const char *caller);
+/* Is the account one that says what channels owe (clearing:, suspense:)? They are opened by payments or operators. */
+bool ledger_account_reserved(const char *account_id);
 
 /* Any of them set: the account books in slot 0 only. */
 bool ledger_limited(const struct ledger_settings *s);

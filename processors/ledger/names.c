@@ -37,6 +37,11 @@ bool ledger_limited(const struct ledger_settings *s)
     return s->status != ACCOUNT_OPEN || s->no_negative || s->credit_only || s->debit_only || s->has_max;
 }
 
+bool ledger_account_reserved(const char *account_id)
+{
+    return strncmp(account_id, "clearing:", 9) == 0 || strncmp(account_id, "suspense:", 9) == 0;
+}
+
 bool ledger_id_reserved(const char *transfer_id, const char *caller)
 {
     return strncmp(transfer_id, "pay:", 4) == 0 || strncmp(transfer_id, "merge:", 6) == 0 ||

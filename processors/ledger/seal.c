@@ -2,23 +2,15 @@
 /* The end of a batch: the hash chain, and the checks that nothing of it contradicts the rules of bookkeeping. */
 #include <assert.h>
 #include <inttypes.h>
-#include <openssl/evp.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/sha256.h"
 #include "ledger/internal.h"
 
 #define NUMBER_MAX 20 /* digits and sign of 64 bits */
 
 __extension__ typedef __int128 wide;
-
-static EVP_MD *sha256;
-
-static void fetch_sha256(void)
-{
-    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-}
 
 /* |n */
 static char *add_number(char *at, int64_t n)
@@ -51,9 +43,6 @@ static char *add_word(char *at, const char *word)
 void ledger_flow_hash(const unsigned char before[LEDGER_HASH_BYTES], const char *account_id, int slot,
                       const struct ledger_flow *f, unsigned char out[LEDGER_HASH_BYTES])
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, fetch_sha256);
-
     char middle[10 * (NUMBER_MAX + 2)];
     const int64_t numbers[] = {slot,
                                f->version,
@@ -72,18 +61,14 @@ void ledger_flow_hash(const unsigned char before[LEDGER_HASH_BYTES], const char 
     char tail[NUMBER_MAX + 2];
     const char *tail_end = add_number(tail, f->effective_us);
 
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool ok = ctx != NULL && sha256 != NULL && EVP_DigestInit_ex2(ctx, sha256, NULL) == 1 &&
-              EVP_DigestUpdate(ctx, before, LEDGER_HASH_BYTES) == 1 &&
-              EVP_DigestUpdate(ctx, account_id, strlen(account_id)) == 1 &&
-              EVP_DigestUpdate(ctx, middle, (size_t)(at - middle)) == 1 &&
-              EVP_DigestUpdate(ctx, f->transfer_id, strlen(f->transfer_id)) == 1 &&
-              EVP_DigestUpdate(ctx, "|", 1) == 1 && EVP_DigestUpdate(ctx, f->event_id, strlen(f->event_id)) == 1 &&
-              EVP_DigestUpdate(ctx, tail, (size_t)(tail_end - tail)) == 1 && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
-    EVP_MD_CTX_free(ctx);
-    if (!ok) { /* out of memory, as in base/mem.h */
-        abort();
-    }
+    const struct sha256_part parts[] = {{before, LEDGER_HASH_BYTES},
+                                        {account_id, strlen(account_id)},
+                                        {middle, (size_t)(at - middle)},
+                                        {f->transfer_id, strlen(f->transfer_id)},
+                                        {"|", 1},
+                                        {f->event_id, strlen(f->event_id)},
+                                        {tail, (size_t)(tail_end - tail)}};
+    sha256_of_parts(parts, ARRAY_SIZE(parts), out);
 }
 
 /* What the flows of one currency add up to: nothing. */

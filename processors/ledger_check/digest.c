@@ -4,12 +4,12 @@
 
 #include <inttypes.h>
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "crypto/sha256.h"
 #include "pg/copy_out.h"
 
 #define COLUMNS_MAX 20
@@ -128,15 +128,13 @@ static enum rc begin(struct side *s, PGconn *conn, const struct table *t, struct
 
 static void end(struct side *s, enum digest_part part, struct digests *out)
 {
-    unsigned char sum[EVP_MAX_MD_SIZE];
+    unsigned char sum[SHA256_BYTES];
     unsigned int n = 0;
 
     if (s->hash != NULL && EVP_DigestFinal_ex(s->hash, sum, &n) != 1) {
         abort();
     }
-    for (unsigned i = 0; i < n && 2 * i + 2 < DIGEST_TEXT_MAX; i++) {
-        (void)snprintf(out->sha256[part] + (size_t)2 * i, 3, "%02x", sum[i]);
-    }
+    sha256_hex(sum, n, out->sha256[part]);
     out->rows[part] = s->n;
     EVP_MD_CTX_free(s->hash);
     copy_out_done(&s->rows);

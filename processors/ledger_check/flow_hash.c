@@ -82,10 +82,3 @@ void flow_hash_id(const unsigned char hash[FLOW_HASH_BYTES], char out[FLOW_ID_TE
     (void)snprintf(out, FLOW_ID_TEXT_MAX, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
                    b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
-
-void flow_hash_text(const unsigned char hash[FLOW_HASH_BYTES], char out[2 * FLOW_HASH_BYTES + 1])
-{
-    for (size_t i = 0; i < FLOW_HASH_BYTES; i++) {
-        (void)snprintf(out + 2 * i, 3, "%02x", hash[i]);
-    }
-}

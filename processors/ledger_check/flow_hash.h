@@ -21,7 +21,5 @@ void flow_hash_of(const unsigned char before[FLOW_HASH_BYTES], const struct hash
                   unsigned char out[FLOW_HASH_BYTES]);
 /* The flow's id as text: the first 16 bytes as a UUID of version 8. */
 void flow_hash_id(const unsigned char hash[FLOW_HASH_BYTES], char out[FLOW_ID_TEXT_MAX]);
-/* 64 hexadecimal digits. */
-void flow_hash_text(const unsigned char hash[FLOW_HASH_BYTES], char out[2 * FLOW_HASH_BYTES + 1]);
 
 #endif

@@ -145,3 +145,24 @@ void timeline_done(struct timeline *t)
     copy_out_done(&t->rows);
     freep(&t->list);
 }
+
+void timeline_judge(struct checker *c, const struct timeline *t, const char *where, const struct settings *found)
+{
+    if (t->too_many) {
+        return; /* cannot be judged in bounded memory; nobody changes settings so often */
+    }
+    for (size_t i = 0; i < t->n; i++) {
+        int64_t before = i > 0 ? t->list[i - 1].settings_version : 0;
+        bool same = i > 0 && settings_equal(&t->list[i], &t->list[i - 1]); /* a `set` that changed nothing */
+        if (t->list[i].settings_version != before + 1 && !same) {
+            offend_int(c, CHECK_I3, where, "its settings changed without a decision, or twice by one", before + 1,
+                       t->list[i].settings_version);
+            return;
+        }
+    }
+    if (t->n == 0 || !settings_equal(&t->list[t->n - 1], found)) {
+        CLEANUP(freep) char *expected = t->n > 0 ? settings_text(&t->list[t->n - 1]) : xstrdup("a decision to open it");
+        CLEANUP(freep) char *text = settings_text(found);
+        offend(c, CHECK_I3, where, "its settings are not those that were decided last", expected, text);
+    }
+}

@@ -39,6 +39,8 @@ enum rc timeline_begin(struct timeline *t, PGconn *conn, struct err *err) MUST_U
 enum rc timeline_account(struct checker *c, struct timeline *t, const char *account_id, struct err *err) MUST_USE;
 /* Those that held for slot 0's flow with this version; versions in ascending order. NULL: none are known. */
 const struct settings *timeline_at(struct timeline *t, int64_t version);
+/* The decisions that made the account what it is, against what it is; where: its name for offenders. */
+void timeline_judge(struct checker *c, const struct timeline *t, const char *where, const struct settings *found);
 /* What is decided about accounts behind the last one. */
 enum rc timeline_end(struct checker *c, struct timeline *t, struct err *err) MUST_USE;
 void timeline_done(struct timeline *t);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "crypto/sha256.h"
 #include "internal.h"
 #include "ledger_check/flow_hash.h"
 #include "pg/copy_out.h"
@@ -85,19 +86,21 @@ static struct settings slot_settings(const struct copy_out *s)
 
 /* ---- one flow; where is made only for offenders ---- */
 
+static char *flow_name(const struct pass *p)
+{
+    return xasprintf("account %s slot %" PRId64 " version %" PRId64, copy_out_text(&p->flows, F_ACCOUNT),
+                     copy_out_int(&p->flows, F_SLOT), copy_out_int(&p->flows, F_VERSION));
+}
+
 static void bad(struct pass *p, enum check_id id, const char *what, int64_t expected, int64_t found)
 {
-    CLEANUP(freep)
-    char *where = xasprintf("account %s slot %" PRId64 " version %" PRId64, copy_out_text(&p->flows, F_ACCOUNT),
-                            copy_out_int(&p->flows, F_SLOT), copy_out_int(&p->flows, F_VERSION));
+    CLEANUP(freep) char *where = flow_name(p);
     offend_int(p->c, id, where, what, expected, found);
 }
 
 static void bad_text(struct pass *p, enum check_id id, const char *what, const char *expected, const char *found)
 {
-    CLEANUP(freep)
-    char *where = xasprintf("account %s slot %" PRId64 " version %" PRId64, copy_out_text(&p->flows, F_ACCOUNT),
-                            copy_out_int(&p->flows, F_SLOT), copy_out_int(&p->flows, F_VERSION));
+    CLEANUP(freep) char *where = flow_name(p);
     offend(p->c, id, where, what, expected, found);
 }
 
@@ -105,26 +108,26 @@ static void judge_chain(struct pass *p, const char *currency)
 {
     const struct copy_out *f = &p->flows;
     const struct running *was = &p->now;
+    const struct {
+        int64_t before;
+        enum flow_field delta, after;
+        const char *what;
+    } counters[] = {
+        {was->balance, F_AMOUNT, F_BALANCE, "balance_after is not the balance before and the amount"},
+        {was->frozen, F_FROZEN_DELTA, F_FROZEN, "frozen_after is not what was frozen and frozen_delta"},
+        {was->incoming, F_INCOMING_DELTA, F_INCOMING, "incoming_after is not what was incoming and incoming_delta"},
+    };
     int64_t version = copy_out_int(f, F_VERSION);
-    int64_t balance = 0;
-    int64_t frozen = 0;
-    int64_t incoming = 0;
 
     if (version != was->version + 1) {
         bad(p, CHECK_I2, "a version is missing before it", was->version + 1, version);
     }
-    if (__builtin_add_overflow(was->balance, copy_out_int(f, F_AMOUNT), &balance) ||
-        balance != copy_out_int(f, F_BALANCE)) {
-        bad(p, CHECK_I2, "balance_after is not the balance before and the amount", balance, copy_out_int(f, F_BALANCE));
-    }
-    if (__builtin_add_overflow(was->frozen, copy_out_int(f, F_FROZEN_DELTA), &frozen) ||
-        frozen != copy_out_int(f, F_FROZEN)) {
-        bad(p, CHECK_I2, "frozen_after is not what was frozen and frozen_delta", frozen, copy_out_int(f, F_FROZEN));
-    }
-    if (__builtin_add_overflow(was->incoming, copy_out_int(f, F_INCOMING_DELTA), &incoming) ||
-        incoming != copy_out_int(f, F_INCOMING)) {
-        bad(p, CHECK_I2, "incoming_after is not what was incoming and incoming_delta", incoming,
-            copy_out_int(f, F_INCOMING));
+    for (size_t i = 0; i < ARRAY_SIZE(counters); i++) {
+        int64_t after = copy_out_int(f, (int)counters[i].after);
+        int64_t sum = 0;
+        if (__builtin_add_overflow(counters[i].before, copy_out_int(f, (int)counters[i].delta), &sum) || sum != after) {
+            bad(p, CHECK_I2, counters[i].what, sum, after);
+        }
     }
     if (strcmp(currency, copy_out_text(f, F_CURRENCY)) != 0) {
         bad_text(p, CHECK_I2, "the flow has another currency than its account", currency, copy_out_text(f, F_CURRENCY));
@@ -186,9 +189,9 @@ static void judge_link(struct pass *p)
     if (!whole || memcmp(hash, f->values[F_HASH], HASH_BYTES) != 0) {
         char expected[2 * HASH_BYTES + 1];
         char found[2 * HASH_BYTES + 1] = "";
-        flow_hash_text(hash, expected);
+        sha256_hex(hash, HASH_BYTES, expected);
         if (whole) {
-            flow_hash_text((const unsigned char *)f->values[F_HASH], found);
+            sha256_hex((const unsigned char *)f->values[F_HASH], HASH_BYTES, found);
         }
         bad_text(p, CHECK_I9, "the hash is not that of the flow before and this one", expected, found);
     }
@@ -241,27 +244,27 @@ static void judge_end(struct pass *p, const char *where)
 {
     const struct copy_out *s = &p->slots;
     const struct running *end = &p->now;
+    const struct {
+        enum slot_field field;
+        int64_t expected;
+        const char *what;
+    } counters[] = {
+        {S_VERSION, end->version, "the slot's version is not that of its last flow"},
+        {S_BALANCE, end->balance, "the slot's balance is not that of its flows"},
+        {S_FROZEN, end->frozen, "the slot's frozen is not that of its flows"},
+        {S_INCOMING, end->incoming, "the slot's incoming is not that of its flows"},
+    };
 
-    if (copy_out_int(s, S_VERSION) != end->version) {
-        offend_int(p->c, CHECK_I2, where, "the slot's version is not that of its last flow", end->version,
-                   copy_out_int(s, S_VERSION));
-    }
-    if (copy_out_int(s, S_BALANCE) != end->balance) {
-        offend_int(p->c, CHECK_I2, where, "the slot's balance is not that of its flows", end->balance,
-                   copy_out_int(s, S_BALANCE));
-    }
-    if (copy_out_int(s, S_FROZEN) != end->frozen) {
-        offend_int(p->c, CHECK_I2, where, "the slot's frozen is not that of its flows", end->frozen,
-                   copy_out_int(s, S_FROZEN));
-    }
-    if (copy_out_int(s, S_INCOMING) != end->incoming) {
-        offend_int(p->c, CHECK_I2, where, "the slot's incoming is not that of its flows", end->incoming,
-                   copy_out_int(s, S_INCOMING));
+    for (size_t i = 0; i < ARRAY_SIZE(counters); i++) {
+        int64_t found = copy_out_int(s, (int)counters[i].field);
+        if (found != counters[i].expected) {
+            offend_int(p->c, CHECK_I2, where, counters[i].what, counters[i].expected, found);
+        }
     }
     bool judges = check_wants(p->c, CHECK_I9);
     if (judges && (s->lengths[S_HASH] != HASH_BYTES || memcmp(s->values[S_HASH], end->hash, HASH_BYTES) != 0)) {
         char expected[2 * HASH_BYTES + 1];
-        flow_hash_text(end->hash, expected);
+        sha256_hex(end->hash, HASH_BYTES, expected);
         offend(p->c, CHECK_I9, where, "the slot's hash is not that of its last flow", expected, "another one");
     }
 }
@@ -285,30 +288,6 @@ static void judge_settings(struct pass *p, const char *where)
     }
 }
 
-/* The decisions that made the account what it is, against what it is. */
-static void judge_decided(struct pass *p, const char *where)
-{
-    const struct timeline *t = &p->timeline;
-
-    if (t->too_many) {
-        return; /* cannot be judged in bounded memory; nobody changes settings so often */
-    }
-    for (size_t i = 0; i < t->n; i++) {
-        int64_t before = i > 0 ? t->list[i - 1].settings_version : 0;
-        bool same = i > 0 && settings_equal(&t->list[i], &t->list[i - 1]); /* a `set` that changed nothing */
-        if (t->list[i].settings_version != before + 1 && !same) {
-            offend_int(p->c, CHECK_I3, where, "its settings changed without a decision, or twice by one", before + 1,
-                       t->list[i].settings_version);
-            return;
-        }
-    }
-    if (t->n == 0 || !settings_equal(&t->list[t->n - 1], &p->account_settings)) {
-        CLEANUP(freep) char *expected = t->n > 0 ? settings_text(&t->list[t->n - 1]) : xstrdup("a decision to open it");
-        CLEANUP(freep) char *found = settings_text(&p->account_settings);
-        offend(p->c, CHECK_I3, where, "its settings are not those that were decided last", expected, found);
-    }
-}
-
 static enum rc begin_account(struct pass *p, const char *where, struct err *err)
 {
     const char *account = copy_out_text(&p->slots, S_ACCOUNT);
@@ -324,7 +303,7 @@ static enum rc begin_account(struct pass *p, const char *where, struct err *err)
     }
     TRY(timeline_account(p->c, &p->timeline, account, err));
     if (check_wants(p->c, CHECK_I3)) {
-        judge_decided(p, where);
+        timeline_judge(p->c, &p->timeline, where, &p->account_settings);
     }
     return RC_OK;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/names.h"
 #include "payment/decide.h"
 
 #define BAD(p, ...) FAIL((p)->err, RC_FATAL, __VA_ARGS__)
@@ -55,7 +56,7 @@ static enum rc get_object(const struct parser *p, const json_t *root, const char
     return RC_OK;
 }
 
-/* "clearing:{channel}:{currency}": characters of an account's id, and the two placeholders. */
+/* "clearing:{channel}:{currency}": characters of an account's id, and the two names in braces. */
 static bool is_template(const char *s)
 {
     size_t n = strlen(s);
@@ -281,11 +282,8 @@ static enum rc parse_rules(const struct parser *p, const json_t *root)
     TRY(get_object(p, root, "rules", &rules));
     json_object_foreach((json_t *)(uintptr_t)rules, name, v)
     {
-        int b = BOOK_NONE + 1;
-        while (b < PAYMENT_BOOKINGS && strcmp(PAYMENT_BOOKING_NAMES[b], name) != 0) {
-            b++;
-        }
-        if (b == PAYMENT_BOOKINGS) {
+        int b = names_find(PAYMENT_BOOKING_NAMES, PAYMENT_BOOKINGS, name);
+        if (b <= BOOK_NONE) {
             BAD(p, "%s: rule \"%.32s\" is of no booking that payments have", p->origin, name);
         }
         TRY(parse_rule(p, (enum payment_booking)b, v));

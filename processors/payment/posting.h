@@ -7,7 +7,7 @@
  *   - every booking has a rule, and there are no others;
  *   - each rule balances: for each term as many debits as credits;
  *   - it does to the order's account and to suspense what the booking stands for, once: the state machine counts on it;
- *   - every account and term is known, every template has known placeholders, nothing unknown is in the file.
+ *   - every account and term is known, every name in braces is known, nothing unknown is in the file.
  *
  * Accounts: `order` is the order's own account; the others come from templates with {channel} and {currency} and are
  * opened on first use, without limits. A rule becomes transfers, one for each debit and its credit, linked when there

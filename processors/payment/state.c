@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/names.h"
 
 const char *const PAYMENT_STATE_NAMES[PAYMENT_STATES] = {
     [PAYMENT_INIT] = "INIT",         [PAYMENT_PENDING] = "PENDING", [PAYMENT_CONFIRMED] = "CONFIRMED",
@@ -160,24 +161,18 @@ bool payment_step_legal(enum payment_state from, enum payment_event_type event, 
 
 bool payment_state_parse(const char *name, enum payment_state *out)
 {
-    for (int i = 0; i < PAYMENT_STATES; i++) {
-        if (strcmp(name, PAYMENT_STATE_NAMES[i]) == 0) {
-            *out = (enum payment_state)i;
-            return true;
-        }
-    }
-    return false;
+    int i = names_find(PAYMENT_STATE_NAMES, PAYMENT_STATES, name);
+
+    *out = i >= 0 ? (enum payment_state)i : *out;
+    return i >= 0;
 }
 
 bool payment_event_parse(const char *name, enum payment_event_type *out)
 {
-    for (int i = 0; i < PAYMENT_EVENTS; i++) {
-        if (strcmp(name, PAYMENT_EVENT_NAMES[i]) == 0) {
-            *out = (enum payment_event_type)i;
-            return true;
-        }
-    }
-    return false;
+    int i = names_find(PAYMENT_EVENT_NAMES, PAYMENT_EVENTS, name);
+
+    *out = i >= 0 ? (enum payment_event_type)i : *out;
+    return i >= 0;
 }
 
 void payment_states_mermaid(struct buf *out)

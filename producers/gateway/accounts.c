@@ -93,7 +93,7 @@ enum call_next ask_account(struct http_call *call, void *opaque)
     if (id == NULL || !ask_body(call, &f, &problem)) {
         return ask_refuse(call, &problem);
     }
-    if (check_is_own_account(id)) {
+    if (ledger_account_reserved(id)) {
         field_refuse(&f, "account_id", "field_invalid", CHECK_OWN_ACCOUNT_WHAT);
     }
     bool open = field_has(&f, "currency");

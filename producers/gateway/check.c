@@ -33,11 +33,6 @@ bool check_is_channel(const char *s)
     return made_of(s, "abcdefghijklmnopqrstuvwxyz0123456789._-", CHECK_CHANNEL_MAX);
 }
 
-bool check_is_own_account(const char *account_id)
-{
-    return strncmp(account_id, "clearing:", 9) == 0 || strncmp(account_id, "suspense:", 9) == 0;
-}
-
 const char *member_id(struct fields *f, const char *name, enum field_need need)
 {
     return field_text(f, name, need, LEDGER_ID_MAX, check_is_id, CHECK_ID_WHAT);
@@ -46,7 +41,7 @@ const char *member_id(struct fields *f, const char *name, enum field_need need)
 const char *member_account(struct fields *f, const char *name, enum field_need need)
 {
     const char *id = member_id(f, name, need);
-    if (id != NULL && check_is_own_account(id)) {
+    if (id != NULL && ledger_account_reserved(id)) {
         field_refuse(f, name, "field_invalid", CHECK_OWN_ACCOUNT_WHAT);
     }
     return id;

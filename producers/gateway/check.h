@@ -19,9 +19,8 @@
 bool check_is_id(const char *s);
 bool check_is_channel(const char *s);
 
-/* Accounts of the program: services neither open, set nor name them. */
+/* Where ledger_account_reserved(): services neither open, set nor name them. */
 #define CHECK_OWN_ACCOUNT_WHAT "accounts that begin with clearing: and suspense: are kept for the program"
-bool check_is_own_account(const char *account_id);
 
 /* Members that several bodies have; as field_text() and field_int(). */
 const char *member_id(struct fields *f, const char *name, enum field_need need);
