@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "account/payments.h"
 #include "account/sweep.h"
 #include "base/mem.h"
 #include "pg/conn.h"
