@@ -14,8 +14,6 @@
 #include "table.h"
 
 #define STATEMENT_TIMEOUT_MS 300000
-#define ID_MAX 128
-#define CURRENCY_MAX 12
 #define LOOK_MS 50
 
 enum rc account_db(const struct cli *cli, const char *app, PGconn **out_conn, struct err *err)
@@ -32,29 +30,6 @@ enum rc account_db(const struct cli *cli, const char *app, PGconn **out_conn, st
         FAIL(err, RC_FATAL, "the database has no tables of the ledger; run `sluice migrate`");
     }
     return RC_OK;
-}
-
-static bool is_made_of(const char *text, size_t max, const char *also)
-{
-    size_t n = strlen(text);
-    for (size_t i = 0; i < n; i++) {
-        char c = text[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!plain && strchr(also, c) == NULL) {
-            return false;
-        }
-    }
-    return n >= 1 && n <= max;
-}
-
-bool account_is_id(const char *text)
-{
-    return is_made_of(text, ID_MAX, "._:~@-");
-}
-
-bool account_is_currency(const char *text)
-{
-    return is_made_of(text, CURRENCY_MAX, "");
 }
 
 bool account_is_text(const char *text, size_t max)

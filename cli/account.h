@@ -11,9 +11,6 @@
 /* A session whose database has the ledger's tables. RETRY, FATAL as pg_open; FATAL when tables are missing. */
 enum rc account_db(const struct cli *cli, const char *app, PGconn **out_conn, struct err *err) MUST_USE;
 
-/* 1 to 128 of A-Z a-z 0-9 . _ : ~ @ - ; a currency is 1 to 12 letters and digits. */
-bool account_is_id(const char *text);
-bool account_is_currency(const char *text);
 /* 1 to max bytes of UTF-8 without control characters; NULL is none. */
 bool account_is_text(const char *text, size_t max);
 

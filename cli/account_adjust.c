@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/uuid.h"
 #include "commands.h"
+#include "ledger/ledger.h"
 #include "pg/conn.h"
 #include "shown.h"
 #include "table.h"
@@ -51,7 +52,7 @@ static enum rc parse_proposal(const struct cli *cli, struct proposal *p, struct 
     TRY(parse_as(cli, &p->as, err));
     TRY(cli_flag_int(cli, "amount", 1, INT64_MAX, &p->amount, err));
     (void)snprintf(p->amount_text, sizeof(p->amount_text), "%" PRId64, p->amount);
-    if (p->debit == NULL || !account_is_id(p->debit) || p->credit == NULL || !account_is_id(p->credit)) {
+    if (p->debit == NULL || !ledger_is_id(p->debit) || p->credit == NULL || !ledger_is_id(p->credit)) {
         FAIL(err, RC_REJECT, "--debit, --credit: expected ids of accounts, 1 to 128 of A-Z a-z 0-9 . _ : ~ @ -");
     }
     if (strcmp(p->debit, p->credit) == 0) {
@@ -60,7 +61,7 @@ static enum rc parse_proposal(const struct cli *cli, struct proposal *p, struct 
     if (p->amount == 0) {
         FAIL(err, RC_REJECT, "--amount: expected minor units, 1 or more");
     }
-    if (p->currency == NULL || !account_is_currency(p->currency)) {
+    if (p->currency == NULL || !ledger_is_currency(p->currency)) {
         FAIL(err, RC_REJECT, "--currency: expected 1 to 12 letters and digits, such as CNY");
     }
     if (!account_is_text(p->reason, REASON_MAX_BYTES)) {

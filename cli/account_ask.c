@@ -88,7 +88,7 @@ static enum rc parse_open(struct asking *a, struct err *err)
     const char *currency = cli_flag(a->cli, "currency");
     int64_t exponent = 2;
 
-    if (currency == NULL || !account_is_currency(currency)) {
+    if (currency == NULL || !ledger_is_currency(currency)) {
         FAIL(err, RC_REJECT, "--currency: expected 1 to 12 letters and digits, such as CNY");
     }
     add_text(a, "currency", currency);
@@ -114,7 +114,7 @@ static enum rc parse(struct asking *a, bool set, struct err *err)
 {
     const char *id = a->cli->argv[0];
 
-    if (!account_is_id(id)) {
+    if (!ledger_is_id(id)) {
         FAIL(err, RC_REJECT, "\"%.60s\" is no id of an account: 1 to 128 of A-Z a-z 0-9 . _ : ~ @ -", id);
     }
     TRY(cli_flag_int(a->cli, "wait", 0, WAIT_MAX_S, &a->wait_s, err));

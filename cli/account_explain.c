@@ -14,6 +14,7 @@
 #include "base/uuid.h"
 #include "commands.h"
 #include "file.h"
+#include "ledger/ledger.h"
 #include "pg/conn.h"
 #include "shown.h"
 
@@ -397,7 +398,7 @@ int cmd_account_explain(const struct cli *cli)
 {
     struct explain x = {.cli = cli};
 
-    if (!is_file(cli->argv[0]) && !account_is_id(cli->argv[0])) {
+    if (!is_file(cli->argv[0]) && !ledger_is_id(cli->argv[0])) {
         return cli_usage(cli, "\"%.60s\" is no id of an event or a payment, and no file", cli->argv[0]);
     }
     if (cli_require(cli, "database.url") != EXIT_DONE) {

@@ -10,17 +10,9 @@
 #include "base/names.h"
 #include "ledger/ledger.h"
 
-#define DIGITS "0123456789"
-#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-static bool made_of(const char *s, size_t n, size_t max, const char *characters)
-{
-    return n >= 1 && n <= max && strspn(s, characters) == n; /* a NUL ends the span */
-}
-
 bool field_is_id(const char *s, size_t n)
 {
-    return made_of(s, n, LEDGER_ID_MAX, LETTERS DIGITS "._:~@-");
+    return strlen(s) == n && ledger_is_id(s);
 }
 
 void fields_releasep(json_t **doc)
@@ -94,7 +86,7 @@ static enum rc read_text(const json_t *v, const char *path, const struct field *
     if (f->type == FIELD_ID && !field_is_id(s, n)) {
         return wrong(err, path, f->name, "1 to 128 of A-Z a-z 0-9 . _ : ~ @ -");
     }
-    if (f->type == FIELD_CURRENCY && !made_of(s, n, LEDGER_CURRENCY_MAX, LETTERS DIGITS)) {
+    if (f->type == FIELD_CURRENCY && !(strlen(s) == n && ledger_is_currency(s))) {
         return wrong(err, path, f->name, "1 to 12 letters and digits");
     }
     if (f->type == FIELD_TEXT && n > (size_t)f->max) {

@@ -81,6 +81,10 @@ bool ledger_id_reserved(const char *transfer_id, const char *caller);
 /* Is the account one that says what channels owe (clearing:, suspense:)? They are opened by payments or operators. */
 bool ledger_account_reserved(const char *account_id);
 
+/* 1 to LEDGER_ID_MAX of A-Z a-z 0-9 . _ : ~ @ -; a currency is 1 to LEDGER_CURRENCY_MAX letters and digits. */
+bool ledger_is_id(const char *s);
+bool ledger_is_currency(const char *s);
+
 /* Any of them set: the account books in slot 0 only. */
 bool ledger_limited(const struct ledger_settings *s);
 

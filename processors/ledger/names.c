@@ -47,3 +47,21 @@ bool ledger_id_reserved(const char *transfer_id, const char *caller)
     return strncmp(transfer_id, "pay:", 4) == 0 || strncmp(transfer_id, "merge:", 6) == 0 ||
            (strncmp(transfer_id, "adjust:", 7) == 0 && caller[0] != '\0');
 }
+
+#define LETTERS_AND_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+static bool made_of(const char *s, const char *characters, size_t max)
+{
+    size_t n = strspn(s, characters);
+    return s[n] == '\0' && n >= 1 && n <= max;
+}
+
+bool ledger_is_id(const char *s)
+{
+    return made_of(s, LETTERS_AND_DIGITS "._:~@-", LEDGER_ID_MAX);
+}
+
+bool ledger_is_currency(const char *s)
+{
+    return made_of(s, LETTERS_AND_DIGITS, LEDGER_CURRENCY_MAX);
+}

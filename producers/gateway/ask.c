@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "gateway/check.h"
+#include "ledger/ledger.h"
 
 #define PAYLOAD_BYTES_MAX ((size_t)1 << 20)
 
@@ -48,7 +49,7 @@ bool ask_body(struct http_call *call, struct fields *f, struct problem *problem)
 const char *ask_id(struct http_call *call, size_t max, struct problem *problem)
 {
     const char *id = call_id(call, "id");
-    if (!check_is_id(id) || strlen(id) > max) {
+    if (!ledger_is_id(id) || strlen(id) > max) {
         problem_set(problem, 422, "field_invalid", "id", "the path's id: expected 1 to %zu of A-Z a-z 0-9 . _ : ~ @ -",
                     max);
         return NULL;

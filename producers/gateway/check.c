@@ -10,32 +10,14 @@
 
 #define DAY_US (INT64_C(86400) * 1000000)
 #define EFFECTIVE_MIN_US INT64_C(946684800000000) /* 2000-01-01 */
-#define LETTERS_AND_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-
-static bool made_of(const char *s, const char *characters, size_t max)
-{
-    size_t n = strspn(s, characters);
-    return s[n] == '\0' && n > 0 && n <= max;
-}
-
-bool check_is_id(const char *s)
-{
-    return made_of(s, LETTERS_AND_DIGITS "._:~@-", LEDGER_ID_MAX);
-}
-
-static bool is_currency(const char *s)
-{
-    return made_of(s, LETTERS_AND_DIGITS, LEDGER_CURRENCY_MAX);
-}
-
 bool check_is_channel(const char *s)
 {
-    return made_of(s, "abcdefghijklmnopqrstuvwxyz0123456789._-", CHECK_CHANNEL_MAX);
+    return s[strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789._-")] == '\0';
 }
 
 const char *member_id(struct fields *f, const char *name, enum field_need need)
 {
-    return field_text(f, name, need, LEDGER_ID_MAX, check_is_id, CHECK_ID_WHAT);
+    return field_text(f, name, need, LEDGER_ID_MAX, ledger_is_id, CHECK_ID_WHAT);
 }
 
 const char *member_account(struct fields *f, const char *name, enum field_need need)
@@ -49,7 +31,7 @@ const char *member_account(struct fields *f, const char *name, enum field_need n
 
 const char *member_currency(struct fields *f, enum field_need need)
 {
-    return field_text(f, "currency", need, LEDGER_CURRENCY_MAX, is_currency, CHECK_CURRENCY_WHAT);
+    return field_text(f, "currency", need, LEDGER_CURRENCY_MAX, ledger_is_currency, CHECK_CURRENCY_WHAT);
 }
 
 bool member_amount(struct fields *f, enum field_need need, int64_t *out)

@@ -16,7 +16,7 @@
 #define CHECK_ID_WHAT "an id of 1 to 128 of A-Z a-z 0-9 . _ : ~ @ -"
 #define CHECK_CURRENCY_WHAT "a currency of 1 to 12 of A-Z a-z 0-9"
 
-bool check_is_id(const char *s);
+/* Characters only; field_text() looks at the length. */
 bool check_is_channel(const char *s);
 
 /* Where ledger_account_reserved(): services neither open, set nor name them. */

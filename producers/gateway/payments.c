@@ -5,6 +5,7 @@
 #include "base/currency.h"
 #include "gateway/ask.h"
 #include "gateway/check.h"
+#include "ledger/ledger.h"
 
 #define CALLBACK_TARGET_MAX 2048
 #define PLATFORM_MAX 64
@@ -76,7 +77,7 @@ enum call_next ask_payment(struct http_call *call, void *opaque)
     }
     struct job *job = ask_job(call, JOB_PAYMENT);
     payload_begin(&p);
-    job->subject = field_text(&f, "payment_id", FIELD_REQUIRED, CHECK_PAYMENT_ID_MAX, check_is_id,
+    job->subject = field_text(&f, "payment_id", FIELD_REQUIRED, CHECK_PAYMENT_ID_MAX, ledger_is_id,
                               "an id of 1 to 64 of A-Z a-z 0-9 . _ : ~ @ -");
     read_order(&f, &p);
     fields_end(&f);

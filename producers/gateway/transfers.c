@@ -66,7 +66,7 @@ static const char *idempotency_key(struct http_call *call, struct problem *probl
     size_t n = strlen(given);
     bool quoted = n >= 2 && given[0] == '"' && given[n - 1] == '"';
     const char *key = arena_strndup(call_arena(call), given + (quoted ? 1 : 0), n - (quoted ? 2 : 0));
-    if (!check_is_id(key)) {
+    if (!ledger_is_id(key)) {
         problem_set(problem, 400, "idempotency_key_invalid", "Idempotency-Key",
                     "Idempotency-Key: expected " CHECK_ID_WHAT);
         return NULL;

@@ -8,6 +8,7 @@
 
 #include "gateway/check.h"
 #include "gateway/flows.h"
+#include "ledger/ledger.h"
 
 Test(job_queue, first_in_first_out_and_bounded)
 {
@@ -70,14 +71,16 @@ Test(check, amounts_have_a_code_for_each_mistake)
 
 Test(check, ids_and_cursors)
 {
-    cr_assert(check_is_id("a.B_9:~@-"));
-    cr_assert_not(check_is_id("") || check_is_id("a b") || check_is_id("a/b") || check_is_id("\xc3\xa9"));
+    cr_assert(ledger_is_id("a.B_9:~@-"));
+    cr_assert_not(ledger_is_id("") || ledger_is_id("a b") || ledger_is_id("a/b") || ledger_is_id("\xc3\xa9"));
     char longer[130];
     memset(longer, 'a', 129);
     longer[129] = '\0';
-    cr_assert_not(check_is_id(longer));
+    cr_assert_not(ledger_is_id(longer));
     longer[128] = '\0';
-    cr_assert(check_is_id(longer));
+    cr_assert(ledger_is_id(longer));
+    cr_assert(ledger_is_currency("CNY") && ledger_is_currency("abcdefghij12"));
+    cr_assert_not(ledger_is_currency("") || ledger_is_currency("C-Y") || ledger_is_currency("abcdefghij123"));
     cr_assert(flows_key_ok("0|12") && flows_key_ok("-1|0") == false);
     cr_assert_not(flows_key_ok("0") || flows_key_ok("|") || flows_key_ok("0|") || flows_key_ok("x|1") ||
                   flows_key_ok("99999999999999999|1") || flows_key_ok("0|1|2"));
