@@ -25,7 +25,20 @@ bank_watch
 
 kafka_killed() { own_kafka_kill9 && sleep 1 && own_kafka_start; }
 kafka_stopped() { own_kafka_stop && own_kafka_start; }
-pg_killed() { own_pg_kill9 && own_pg_start; }
+# Killed when the COMMIT of a batch is durable and its answer is still to come: PostgreSQL waits for a standby that there is not.
+commits_of_batches() {
+    t_db "SELECT count(*) FROM pg_stat_activity a JOIN pg_locks l USING (pid) WHERE a.wait_event = 'SyncRep'
+          AND l.relation = 'account_journal'::regclass AND l.mode = 'RowExclusiveLock'"
+}
+pg_killed() {
+    t_admin -c "ALTER SYSTEM SET synchronous_standby_names = 'nobody'" -c "SELECT pg_reload_conf()" >/dev/null
+    PGOPTIONS='-c synchronous_commit=local' bank_commands $((part * each + 1)) $((part * each + 100))
+    part=$((part + 1))
+    wait_until 60 '[[ $(commits_of_batches) != 0 ]]'
+    own_pg_kill9
+    sed -i '/^synchronous_standby_names/d' "$(pg_datadir "$OWN_PG")/postgresql.auto.conf"
+    own_pg_start
+}
 pg_stopped() { own_pg_stop && own_pg_start; }
 turns=(pg_killed kafka_killed)
 ! t_is_long || turns=(pg_killed kafka_killed pg_stopped kafka_stopped pg_killed kafka_killed pg_killed pg_killed kafka_stopped pg_stopped)

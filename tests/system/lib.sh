@@ -260,6 +260,8 @@ stop_roles() {
 proc_pid() { pid_of "$T_DIR/$1.pid"; }
 proc_alive() { pid_alive "$T_DIR/$1.pid"; }
 proc_log() { printf '%s\n' "$T_DIR/$1.log"; }
+# log_count NAME PATTERN: lines of that process's log.
+log_count() { grep -cE -- "$2" "$(proc_log "$1")" || true; }
 
 # kill_role NAME [SIGNAL]: KILL (default) and what else ends a process is waited for; STOP and CONT are not.
 # The shell's own "Killed" message goes with the redirection.
@@ -320,6 +322,33 @@ topic_records() { topic_kcat "$1" "${2:-read_committed}" '%p\t%o\t%k\t%h\t%S\n';
 
 # topic_count TOPIC [read_committed|read_uncommitted]
 topic_count() { topic_kcat "$1" "${2:-read_committed}" '%o\n' | wc -l; }
+
+# ---------------------------------------------------------------------------------------------------- open sessions
+
+declare -A SESSION_FD=()
+
+# session_open NAME [URL]: a psql that stays, for transactions that last.
+session_open() {
+    local fifo=$T_DIR/$1.in fd
+    mkfifo "$fifo"
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    start_proc "$1" bash -c 'exec psql -qAtX -v ON_ERROR_STOP=1 "$1" <"$2"' _ "${2:-$DATABASE_URL}" "$fifo"
+    exec {fd}>"$fifo"
+    SESSION_FD[$1]=$fd
+}
+
+# session NAME SQL: returns when it is done and prints what it gave.
+session() {
+    local mark=done-$RANDOM$RANDOM i
+    printf '\\echo begin-%s\n%s;\n\\echo %s\n' "$mark" "$2" "$mark" >&"${SESSION_FD[$1]}"
+    for ((i = 0; i < 1500; i++)); do
+        ! grep -q "^$mark\$" "$T_DIR/$1.log" || break
+        proc_alive "$1" || break
+        sleep 0.02
+    done
+    grep -q "^$mark\$" "$T_DIR/$1.log" || t_fail "session $1: $(tail -n 3 "$T_DIR/$1.log")"
+    sed -n "/^begin-$mark\$/,/^$mark\$/{//!p}" "$T_DIR/$1.log"
+}
 
 # ---------------------------------------------------------------------------------------------------- own servers
 

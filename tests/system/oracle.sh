@@ -297,30 +297,3 @@ oracle_goes_on() {
     proc_alive r || t_fail "the relay has ended: $1"
     t_ok "$1: the relay goes on"
 }
-
-# ---------------------------------------------------------------------------------------------------- open sessions
-
-declare -A SESSION_FD=()
-
-# session_open NAME [URL]: a psql that stays, for transactions that last.
-session_open() {
-    local fifo=$T_DIR/$1.in fd
-    mkfifo "$fifo"
-    # shellcheck disable=SC2016 # expanded by the inner shell
-    start_proc "$1" bash -c 'exec psql -qAtX -v ON_ERROR_STOP=1 "$1" <"$2"' _ "${2:-$DATABASE_URL}" "$fifo"
-    exec {fd}>"$fifo"
-    SESSION_FD[$1]=$fd
-}
-
-# session NAME SQL: returns when it is done and prints what it gave.
-session() {
-    local mark=done-$RANDOM$RANDOM i
-    printf '\\echo begin-%s\n%s;\n\\echo %s\n' "$mark" "$2" "$mark" >&"${SESSION_FD[$1]}"
-    for ((i = 0; i < 1500; i++)); do
-        ! grep -q "^$mark\$" "$T_DIR/$1.log" || break
-        proc_alive "$1" || break
-        sleep 0.02
-    done
-    grep -q "^$mark\$" "$T_DIR/$1.log" || t_fail "session $1: $(tail -n 3 "$T_DIR/$1.log")"
-    sed -n "/^begin-$mark\$/,/^$mark\$/{//!p}" "$T_DIR/$1.log"
-}

@@ -40,8 +40,5 @@ outcome_row() {
 
 attempts() { t_db "SELECT count(*) FROM cs_platform_event_delivery_attempts"; }
 
-# log_count NAME PATTERN: lines of that process's log.
-log_count() { grep -cE -- "$2" "$(proc_log "$1")" || true; }
-
 # role_http NAME: where its operator endpoints are.
 role_http() { grep -m 1 -oE 'msg=started .*http=[0-9.:]+' "$(proc_log "$1")" | sed 's/.*http=//'; }
