@@ -139,7 +139,7 @@ static enum rc open_engine(struct callback *cb, const struct config *cfg, struct
         return err_code(err, ERR_CONFIG);
     }
     (void)unsetenv("SSLKEYLOGFILE"); /* with it libcurl would write down the keys of each connection */
-    if (address_nets_parse(config_str(cfg, "callback.allow.nets"), &opt.nets, err) != RC_OK) {
+    if (net_list_parse(config_str(cfg, "callback.allow.nets"), &opt.nets, err) != RC_OK) {
         return err_prefix(err, "option callback.allow.nets");
     }
     process_raise_descriptors(); /* each request holds one */

@@ -72,13 +72,6 @@ const char *address_class_name(enum address_class c)
     return (size_t)c < ADDRESS_CLASSES_N ? NAMES[c] : "unknown";
 }
 
-static bool same_prefix(const uint8_t *a, const uint8_t *b, unsigned bits)
-{
-    unsigned whole = bits / 8;
-    unsigned rest = bits % 8;
-    return memcmp(a, b, whole) == 0 && (rest == 0 || (a[whole] ^ b[whole]) >> (8 - rest) == 0);
-}
-
 static enum address_class classify_v4(uint32_t v4)
 {
     for (size_t i = 0; i < ARRAY_SIZE(V4_RANGES); i++) {
@@ -101,7 +94,7 @@ static enum address_class classify_v6(const uint8_t bytes[16])
         return classify_v4(v4_of(bytes + 12)) == ADDRESS_PUBLIC ? ADDRESS_RESERVED : classify_v4(v4_of(bytes + 12));
     }
     for (size_t i = 0; i < ARRAY_SIZE(V6_RANGES); i++) {
-        if (!same_prefix(bytes, V6_RANGES[i].net, V6_RANGES[i].bits)) {
+        if (!net_same_prefix(bytes, V6_RANGES[i].net, V6_RANGES[i].bits)) {
             continue;
         }
         if (V6_RANGES[i].v4_at < 0) {
@@ -113,23 +106,10 @@ static enum address_class classify_v6(const uint8_t bytes[16])
     return bytes[0] >> 5 == 1 ? ADDRESS_PUBLIC : ADDRESS_RESERVED; /* only 2000::/3 is given to hosts */
 }
 
-/* False: neither IPv4 nor IPv6. IPv4 becomes mapped. */
-static bool to_bytes(const struct sockaddr *sa, uint8_t out[16])
-{
-    memset(out, 0, 16);
-    if (sa->sa_family == AF_INET6) {
-        memcpy(out, (const char *)sa + offsetof(struct sockaddr_in6, sin6_addr), 16);
-        return true;
-    }
-    out[10] = out[11] = 0xff;
-    memcpy(out + 12, (const char *)sa + offsetof(struct sockaddr_in, sin_addr), 4);
-    return sa->sa_family == AF_INET;
-}
-
 enum address_class address_classify(const struct sockaddr *sa)
 {
     uint8_t bytes[16];
-    return to_bytes(sa, bytes) ? classify_v6(bytes) : ADDRESS_UNKNOWN;
+    return net_bytes(sa, bytes) ? classify_v6(bytes) : ADDRESS_UNKNOWN;
 }
 
 const char *address_text(const struct sockaddr *sa, char *out)
@@ -143,76 +123,11 @@ const char *address_text(const struct sockaddr *sa, char *out)
     return out;
 }
 
-static bool parse_net(const char *text, struct address_net *out)
-{
-    char address[ADDRESS_TEXT_MAX];
-    size_t n = strcspn(text, "/");
-    if (n == 0 || n >= sizeof address) {
-        return false;
-    }
-    memcpy(address, text, n);
-    address[n] = '\0';
-    *out = (struct address_net){.bytes = {[10] = 0xff, [11] = 0xff}};
-    bool v4 = inet_pton(AF_INET, address, out->bytes + 12) == 1;
-    if (!v4 && inet_pton(AF_INET6, address, out->bytes) != 1) {
-        return false;
-    }
-    unsigned bits = v4 ? 32 : 128;
-    if (text[n] == '/') {
-        const char *digits = text + n + 1;
-        size_t count = strlen(digits);
-        if (count == 0 || count > 3 || strspn(digits, "0123456789") != count || (digits[0] == '0' && count > 1)) {
-            return false;
-        }
-        unsigned given = 0;
-        for (; *digits != '\0'; digits++) {
-            given = given * 10 + (unsigned)(*digits - '0');
-        }
-        if (given > bits) {
-            return false;
-        }
-        bits = given;
-    }
-    out->bits = v4 ? bits + 96 : bits;
-    uint8_t behind = 0; /* a bit behind the prefix is a mistake somewhere */
-    for (unsigned i = out->bits; i < 128; i++) {
-        behind |= (uint8_t)(out->bytes[i / 8] >> (7 - i % 8) & 1);
-    }
-    return behind == 0;
-}
-
-enum rc address_nets_parse(const char *text, struct address_nets *out_nets, struct err *err)
-{
-    static const char separators[] = ", \t\n";
-    struct address_nets nets = {0};
-    for (text += strspn(text, separators); *text != '\0'; text += strspn(text, separators)) {
-        size_t n = strcspn(text, separators);
-        char item[ADDRESS_TEXT_MAX * 2] = "";
-        memcpy(item, text, n < sizeof item ? n : sizeof item - 1);
-        if (nets.n == ADDRESS_NETS_MAX || !parse_net(item, &nets.nets[nets.n])) {
-            (void)err_set(err, RC_FATAL, __FILE__, __LINE__,
-                          nets.n == ADDRESS_NETS_MAX
-                              ? "\"%.64s\" is one network too many"
-                              : "\"%.64s\" is not a network; expected e.g. 10.0.0.0/8, 127.0.0.1 or fd00::/8",
-                          item);
-            return err_code(err, ERR_CONFIG);
-        }
-        nets.n++;
-        text += n;
-    }
-    *out_nets = nets;
-    return RC_OK;
-}
-
-bool address_allowed(const struct address_nets *nets, const struct sockaddr *sa)
+bool address_allowed(const struct net_list *nets, const struct sockaddr *sa)
 {
     uint8_t bytes[16];
-    if (!to_bytes(sa, bytes)) {
+    if (!net_bytes(sa, bytes)) {
         return false;
     }
-    bool open = classify_v6(bytes) == ADDRESS_PUBLIC;
-    for (size_t i = 0; i < nets->n && !open; i++) {
-        open = same_prefix(bytes, nets->nets[i].bytes, nets->nets[i].bits);
-    }
-    return open;
+    return classify_v6(bytes) == ADDRESS_PUBLIC || net_list_has(nets, bytes);
 }

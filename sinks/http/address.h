@@ -13,9 +13,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "base/err.h"
+#include "http/net.h"
 
-#define ADDRESS_NETS_MAX 64
 #define ADDRESS_TEXT_MAX 64
 
 enum address_class {
@@ -38,19 +37,7 @@ const char *address_class_name(enum address_class c); /* "link-local"; static */
 /* The numeric address without port; out has room for ADDRESS_TEXT_MAX. */
 const char *address_text(const struct sockaddr *sa, char *out);
 
-/* Networks that are open although they are not public. */
-struct address_nets {
-    struct address_net {
-        uint8_t bytes[16]; /* IPv4 as mapped */
-        unsigned bits;     /* of 128 */
-    } nets[ADDRESS_NETS_MAX];
-    size_t n;
-};
-
-/* "10.0.0.0/8, 127.0.0.1/32, fd00::/8, ::1"; without a slash one address. RC_FATAL with ERR_CONFIG: which one is wrong,
- * bits set behind the prefix included. "" opens nothing. */
-enum rc address_nets_parse(const char *text, struct address_nets *out_nets, struct err *err) MUST_USE;
-
-bool address_allowed(const struct address_nets *nets, const struct sockaddr *sa);
+/* nets: open although they are not public. */
+bool address_allowed(const struct net_list *nets, const struct sockaddr *sa);
 
 #endif

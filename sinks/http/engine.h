@@ -35,7 +35,7 @@
 struct http_engine_options {
     uv_loop_t *loop;
     bool allow_http;            /* plain http */
-    struct address_nets nets;   /* open although not public */
+    struct net_list nets;       /* open although not public */
     size_t in_flight_max;       /* 0 = 2048 */
     int64_t connect_timeout_ms; /* 0 = only the call's timeout */
     int64_t retry_after_cap_ms; /* 0 = one hour */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes target_parse, retry_after_ms, address_nets_parse. */
+/* Fuzzes target_parse, retry_after_ms, net_list_parse. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct err err = {0};
     struct target target;
-    struct address_nets nets;
+    struct net_list nets;
     CLEANUP(freep) char *text = xstrndup(n == 0 ? "" : (const char *)data, n);
     if (target_parse(text, true, &target, &err) == RC_OK && strncmp(target.endpoint, "http", 4) != 0) {
         abort();
@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (ms < -1 || ms > 3600000) {
         abort();
     }
-    if (address_nets_parse(text, &nets, &err) == RC_OK && nets.n > ADDRESS_NETS_MAX) {
+    if (net_list_parse(text, &nets, &err) == RC_OK && nets.n > NETS_MAX) {
         abort();
     }
     return 0;

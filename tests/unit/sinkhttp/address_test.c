@@ -139,7 +139,7 @@ static const struct {
 
 Test(address, every_range_at_both_ends)
 {
-    const struct address_nets none = {0};
+    const struct net_list none = {0};
     for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
         const struct sockaddr *sa = address(ROWS[i].text);
         cr_assert_str_eq(address_class_name(address_classify(sa)), address_class_name(ROWS[i].want), "%s",
@@ -154,8 +154,8 @@ Test(address, every_range_at_both_ends)
 Test(address, networks_open_what_is_in_them_and_nothing_else)
 {
     struct err err;
-    struct address_nets nets;
-    cr_assert_eq(address_nets_parse(" 10.1.0.0/16, 127.0.0.1\nfd00::/8,::1,172.16.0.0/12,", &nets, &err), RC_OK);
+    struct net_list nets;
+    cr_assert_eq(net_list_parse(" 10.1.0.0/16, 127.0.0.1\nfd00::/8,::1,172.16.0.0/12,", &nets, &err), RC_OK);
     cr_assert_eq(nets.n, 5);
     static const char *const open[] = {"10.1.0.0", "10.1.255.255", "::ffff:10.1.2.3", "127.0.0.1",
                                        "fd12::1",  "::1",          "172.31.0.1",      "8.8.8.8"};
@@ -168,10 +168,10 @@ Test(address, networks_open_what_is_in_them_and_nothing_else)
         bool is_public = strcmp(closed[i], "172.32.0.1") == 0;
         cr_assert_eq(address_allowed(&nets, address(closed[i])), is_public, "%s", closed[i]);
     }
-    cr_assert_eq(address_nets_parse("0.0.0.0/0", &nets, &err), RC_OK);
+    cr_assert_eq(net_list_parse("0.0.0.0/0", &nets, &err), RC_OK);
     cr_assert(address_allowed(&nets, address("10.0.0.1")));
     cr_assert(!address_allowed(&nets, address("::1")));
-    cr_assert_eq(address_nets_parse("", &nets, &err), RC_OK);
+    cr_assert_eq(net_list_parse("", &nets, &err), RC_OK);
     cr_assert_eq(nets.n, 0);
 }
 
@@ -183,8 +183,8 @@ Test(address, networks_that_are_none)
         "10.0.0.0/8;127.0.0.1"};
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         struct err err;
-        struct address_nets nets = {.n = 77};
-        cr_assert_eq(address_nets_parse(bad[i], &nets, &err), RC_FATAL, "%s", bad[i]);
+        struct net_list nets = {.n = 77};
+        cr_assert_eq(net_list_parse(bad[i], &nets, &err), RC_FATAL, "%s", bad[i]);
         cr_assert(err_is_config(&err));
         cr_assert_eq(nets.n, 77);
     }

@@ -102,7 +102,7 @@ static void setup(void)
     port = ntohs(at.sin_port);
     cr_assert_eq(pthread_create(&thread, NULL, run_server, NULL), 0);
     cr_assert_eq(uv_loop_init(&loop), 0);
-    cr_assert_eq(address_nets_parse("127.0.0.0/8", &opt.nets, &err), RC_OK);
+    cr_assert_eq(net_list_parse("127.0.0.0/8", &opt.nets, &err), RC_OK);
     cr_assert_eq(http_engine_create(&opt, &engine, &err), RC_OK);
 }
 

@@ -44,7 +44,7 @@ static void setup_with(const char *nets, bool allow_http)
     (void)setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
     cr_assert_eq(uv_loop_init(&loop), 0);
     struct http_engine_options opt = {.loop = &loop, .allow_http = allow_http, .in_flight_max = IN_FLIGHT_MAX};
-    cr_assert_eq(address_nets_parse(nets, &opt.nets, &err), RC_OK);
+    cr_assert_eq(net_list_parse(nets, &opt.nets, &err), RC_OK);
     cr_assert_eq(http_engine_create(&opt, &engine, &err), RC_OK);
 }
 
