@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading one account of the file: members, and the files they name. For the channels' *_account.c. */
+#ifndef SLUICE_CHANNEL_ACCOUNT_FILE_H
+#define SLUICE_CHANNEL_ACCOUNT_FILE_H
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "channel/account.h"
+#include "http/field.h"
+
+#define ACCOUNT_PATH_MAX 4096
+#define ACCOUNT_FILE_BYTES_MAX ((size_t)64 << 10) /* of a key or a certificate */
+
+struct account_reader {
+    struct fields fields;  /* the account's members; the first problem is in *fields.problem */
+    const char *directory; /* of the accounts file: paths are relative to it */
+    struct arena *arena;   /* ends with the reading; copy what is kept */
+    const char *where;     /* "wechat.shop1", for messages */
+};
+
+/* ERR_CONFIG, "wechat.shop1.apiv3_key_file: ...". */
+enum rc account_fail(struct account_reader *r, const char *member, struct err *err, const char *fmt, ...) MUST_USE
+    PRINTF_LIKE(4, 5);
+
+/*
+ * The content of the file that the member names. secret: the file must not be readable by group or others. out is
+ * initialised here; the caller says buf_done(), after wiping it where it is secret.
+ */
+enum rc account_file(struct account_reader *r, const char *member, const char *path, bool secret, struct buf *out,
+                     struct err *err) MUST_USE;
+
+#endif
