@@ -105,7 +105,7 @@ static const char *because(const struct payment_decision *d, enum payment_state 
                                  : "the edge of the state machine";
 }
 
-static json_t *would(const struct explain *x, const struct payment_row *row)
+static json_t *would(struct explain *x, const struct payment_row *row)
 {
     static const char *const answers[] = {"step", "via", "nothing", "review"};
     const struct payment_order *o = &row->o;
@@ -115,6 +115,7 @@ static json_t *would(const struct explain *x, const struct payment_row *row)
     json_t *tells = json_array();
 
     payment_rows_seen(row, &x->rec.e, &seen);
+    payment_event_resolve(&x->rec.e, &seen);
     payment_decide(o, &x->rec.e, &seen, posting_window_days(&x->posting, o->channel), &d);
     bool step = d.edge->answer == ANSWER_STEP;
     (void)json_array_append_new(path, json_string(PAYMENT_STATE_NAMES[o->state]));

@@ -112,9 +112,11 @@ static enum rc read_success(json_t *object, struct arena *a, struct payment_even
 static enum rc read_refund(json_t *object, struct arena *a, struct payment_event *e, const char **class,
                            struct err *err)
 {
+    int64_t total = 0;
     const struct field fields[] = {
         {.name = "refund_id", .type = FIELD_TEXT, .required = true, .text = &e->refund_id, .max = 4096},
-        {.name = "amount", .type = FIELD_INT, .required = true, .number = &e->amount, .min = 1, .max = INT64_MAX},
+        {.name = "amount", .type = FIELD_INT, .number = &e->amount, .min = 1, .max = INT64_MAX},
+        {.name = "refunded_total", .type = FIELD_INT, .number = &total, .min = 1, .max = INT64_MAX},
         {.name = "currency", .type = FIELD_CURRENCY, .required = true, .text = &e->currency},
         {.name = "refunded_at", .type = FIELD_TIME, .required = true, .number = &e->at_us},
         {.name = "channel_txn_id", .type = FIELD_TEXT, .text = &e->channel_txn_id, .max = 4096},
@@ -123,6 +125,14 @@ static enum rc read_refund(json_t *object, struct arena *a, struct payment_event
     keep_only(object, fields, ARRAY_SIZE(fields));
     TRY(fields_read(object, "payload", fields, ARRAY_SIZE(fields), a, class, err));
     TRY(check_number(e->refund_id, "refund_id", err));
+    if ((e->amount == 0) == (total == 0)) {
+        FAIL(err, RC_REJECT, "field payload.amount: expected amount or refunded_total, and not both");
+    }
+    if (total > 0 && e->channel_txn_id == NULL) {
+        FAIL(err, RC_REJECT, "field payload.channel_txn_id is missing; refunded_total is said of it");
+    }
+    e->amount_is_total = total > 0;
+    e->amount = total > 0 ? total : e->amount;
     return e->channel_txn_id == NULL ? RC_OK : check_number(e->channel_txn_id, "channel_txn_id", err);
 }
 

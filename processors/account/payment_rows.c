@@ -25,10 +25,11 @@ static const char RECEIPTS[] =
     " FROM unnest($1::text[], $2::text[], $3::text[]) AS u(id, txn, refund)"
     " JOIN payment_receipts r ON r.payment_id = u.id COLLATE \"C\""
     "  AND (r.channel_txn_id = u.txn COLLATE \"C\" OR r.refund_id = u.refund COLLATE \"C\")";
-static const char REFUNDS[] = "SELECT DISTINCT r.payment_id, r.refund_id, r.amount, r.currency, r.origin = 'suspense'"
-                              " FROM unnest($1::text[], $2::text[]) AS u(id, refund)"
-                              " JOIN payment_refunds r ON r.payment_id = u.id COLLATE \"C\""
-                              "  AND r.refund_id = u.refund COLLATE \"C\"";
+static const char REFUNDS[] =
+    "SELECT DISTINCT r.payment_id, r.refund_id, r.amount, r.currency, r.origin = 'suspense', r.channel_txn_id"
+    " FROM unnest($1::text[], $2::text[], $3::text[]) AS u(id, txn, refund)"
+    " JOIN payment_refunds r ON r.payment_id = u.id COLLATE \"C\""
+    "  AND (r.refund_id = u.refund COLLATE \"C\" OR r.channel_txn_id = u.txn COLLATE \"C\")";
 static const char REVIEWED[] =
     "SELECT DISTINCT r.payment_id, r.event_id FROM unnest($1::text[], $2::text[]) AS u(id, event)"
     " JOIN payment_reviews r ON r.event_id = u.event AND r.payment_id = u.id COLLATE \"C\"";
@@ -127,13 +128,11 @@ static enum rc load_receipts(struct payment_rows *rows, PGconn *conn, const char
     return RC_OK;
 }
 
-static enum rc load_refunds(struct payment_rows *rows, PGconn *conn, const char *ids, const char *refunds,
-                            struct err *err)
+static enum rc load_refunds(struct payment_rows *rows, PGconn *conn, const char *const params[3], struct err *err)
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
-    const char *params[] = {ids, refunds};
 
-    TRY(pg_query(conn, REFUNDS, 2, params, &res, err));
+    TRY(pg_query(conn, REFUNDS, 3, params, &res, err));
     for (int i = 0; i < PQntuples(res); i++) {
         struct payment_row *row = payment_rows_find(rows, pg_text(res, i, 0));
         struct payment_refund *r = arena_alloc(rows->arena, sizeof(*r));
@@ -142,7 +141,8 @@ static enum rc load_refunds(struct payment_rows *rows, PGconn *conn, const char 
                                          .refund_id = copy(rows, res, i, 1),
                                          .amount = pg_int(res, i, 2, 0),
                                          .currency = copy(rows, res, i, 3),
-                                         .suspense = pg_text(res, i, 4)[0] == 't'};
+                                         .suspense = pg_text(res, i, 4)[0] == 't',
+                                         .channel_txn_id = copy(rows, res, i, 5)};
             row->refunds = r;
         }
     }
@@ -255,7 +255,7 @@ enum rc payment_rows_load(struct payment_rows *rows, PGconn *conn, bool lock, co
     const char *const params[] = {buf_str(&column[0]), buf_str(&column[1]), buf_str(&column[2])};
     rc = load_orders(rows, conn, lock, params[0], err);
     rc = rc != RC_OK ? rc : load_receipts(rows, conn, params, err);
-    rc = rc != RC_OK ? rc : load_refunds(rows, conn, params[0], params[2], err);
+    rc = rc != RC_OK ? rc : load_refunds(rows, conn, params, err);
     rc = rc != RC_OK ? rc : load_reviewed(rows, conn, params[0], buf_str(&column[3]), err);
     rc = rc != RC_OK ? rc : find_missing(rows, conn, posting, err);
     for (size_t i = 0; i < ARRAY_SIZE(column); i++) {
@@ -300,6 +300,10 @@ void payment_rows_seen(const struct payment_row *row, const struct payment_event
             out->refund = true;
             out->refund_amount = r->amount;
             out->refund_currency = r->currency;
+        }
+        if (e->channel_txn_id != NULL && r->channel_txn_id != NULL &&
+            strcmp(r->channel_txn_id, e->channel_txn_id) == 0) {
+            out->refunded_of_txn += r->amount; /* never more than came */
         }
     }
 }

@@ -35,6 +35,7 @@ struct payment_receipt {
 struct payment_refund {
     struct payment_refund *next;
     const char *refund_id;
+    const char *channel_txn_id; /* NULL = the event did not say */
     int64_t amount;
     const char *currency;
     bool suspense; /* origin */

@@ -38,8 +38,8 @@ static const char RECEIPTS[] =
                   "$7::bigint[], $8::text[])"
                   "  AS u(id, txn, amount, currency, place, refund, paid, event)";
 static const char REFUNDS[] =
-    "INSERT INTO payment_refunds (payment_id, refund_id, amount, currency, origin, event_id)"
-    " SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[])";
+    "INSERT INTO payment_refunds (payment_id, refund_id, amount, currency, origin, event_id, channel_txn_id)"
+    " SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[])";
 /* An event that needs a person needs one once, however often it comes. */
 static const char REVIEWS[] =
     "INSERT INTO payment_reviews (id, payment_id, event_id, event_type, code, detail, event)"
@@ -217,10 +217,11 @@ static enum rc write_refunds(struct payment_rows *rows, PGconn *conn, struct err
             text(&k.c[3], r->currency);
             text(&k.c[4], r->suspense ? "suspense" : "order");
             text(&k.c[5], r->event_id);
+            text(&k.c[6], r->channel_txn_id);
             k.n++;
         }
     }
-    return run(conn, REFUNDS, 6, &k, NULL, err);
+    return run(conn, REFUNDS, 7, &k, NULL, err);
 }
 
 static enum rc write_reviews(struct payment_rows *rows, PGconn *conn, struct err *err)

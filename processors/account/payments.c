@@ -48,10 +48,14 @@ static enum rc pay_session(void *self, PGconn *conn, struct err *err)
     PGresult *res CLEANUP(pg_clearp) = NULL;
 
     (void)self;
-    TRY(pg_exec(conn, "SELECT to_regclass('payment_transactions') IS NULL OR to_regclass('payment_receipts') IS NULL",
+    TRY(pg_exec(conn,
+                "SELECT to_regclass('payment_transactions') IS NULL OR to_regclass('payment_receipts') IS NULL"
+                " OR to_regclass('payment_callbacks') IS NULL",
                 &res, err));
     if (pg_text(res, 0, 0)[0] == 't') {
-        FAIL(err, RC_FATAL, "table payment_transactions or payment_receipts does not exist; run `sluice migrate`");
+        FAIL(err, RC_FATAL,
+             "table payment_transactions, payment_receipts or payment_callbacks does not exist; run"
+             " `sluice migrate`");
     }
     return RC_OK;
 }
@@ -180,6 +184,7 @@ static void add_refund(struct account_batch *b, const struct item *it, bool susp
 
     *r = (struct payment_refund){.next = it->row->refunds,
                                  .refund_id = e->refund_id,
+                                 .channel_txn_id = e->channel_txn_id,
                                  .amount = e->amount,
                                  .currency = e->currency,
                                  .suspense = suspense,
@@ -256,6 +261,7 @@ static enum rc pay_decide(void *self, struct account_batch *b, void *item, struc
     }
     struct payment_order before = it->row->o;
     payment_rows_seen(it->row, &it->rec.e, &seen);
+    payment_event_resolve(&it->rec.e, &seen);
     payment_decide(&before, &it->rec.e, &seen, posting_window_days(&p->posting, before.channel), &d);
     enum payment_booked booked = book(p, b, it, &d, &code);
     enum payment_review review = payment_apply(&it->row->o, &it->rec.e, &d, booked);

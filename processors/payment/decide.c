@@ -50,6 +50,9 @@ static bool is_late(const struct payment_order *o, const struct payment_event *e
 static enum payment_case classify_refund(const struct payment_order *o, const struct payment_event *e,
                                          const struct payment_seen *seen, int64_t window_days)
 {
+    if (e->amount == 0) {
+        return CASE_AGAIN;
+    }
     if (seen->refund) {
         bool same = seen->refund_amount == e->amount && strcmp(seen->refund_currency, e->currency) == 0;
         return same ? CASE_AGAIN : CASE_CONFLICT;
@@ -85,6 +88,14 @@ static int64_t amount_of(enum payment_booking b, const struct payment_order *o, 
         return 0;
     }
     return b == BOOK_REVOKE || b == BOOK_REVOKE_SUSPENSE ? order_left(o) : e->amount;
+}
+
+void payment_event_resolve(struct payment_event *event, const struct payment_seen *seen)
+{
+    if (event->amount_is_total) {
+        event->amount = event->amount > seen->refunded_of_txn ? event->amount - seen->refunded_of_txn : 0;
+        event->amount_is_total = false;
+    }
 }
 
 void payment_decide(const struct payment_order *order, const struct payment_event *event,

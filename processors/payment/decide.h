@@ -2,6 +2,7 @@
 /*
  * What one event does to one order: which case it is, which edge it takes, what is booked, and the order afterwards.
  *
+ *     payment_event_resolve(&event, &seen);
  *     payment_decide(&order, &event, &seen, window_days, &d);
  *     if d.booking: the ledger is asked; if it refuses, for d.fallback
  *     payment_apply(&order, &event, &d, what the ledger said);
@@ -54,7 +55,8 @@ struct payment_event {
     const char *channel_txn_id; /* succeeded; refunded may name it */
     const char *refund_id;      /* refunded */
     const char *currency;       /* succeeded, refunded */
-    int64_t amount;             /* the same; above 0 */
+    int64_t amount;             /* the same; above 0, but see payment_event_resolve() */
+    bool amount_is_total;       /* refunded: of channel_txn_id until now, not by this refund */
     int64_t at_us;              /* paid_at, refunded_at; else when it was written down */
 };
 
@@ -66,6 +68,7 @@ struct payment_seen {
     bool refund;           /* its refund_id was booked before */
     int64_t refund_amount; /* ... with this amount */
     const char *refund_currency;
+    int64_t refunded_of_txn; /* sum of the refunds that named its channel_txn_id */
 };
 
 struct payment_decision {
@@ -83,6 +86,12 @@ enum payment_booked {
     BOOKED_INSTEAD, /* the fallback */
     BOOKED_NOTHING, /* both were refused */
 };
+
+/*
+ * Some channels (Alipay) tell with each refund what was refunded of the transaction in all. The event then says what is
+ * new: the difference, or 0 where nothing is, because a later notification came before it. Before payment_decide().
+ */
+void payment_event_resolve(struct payment_event *event, const struct payment_seen *seen);
 
 /* window_days: of the order's channel, or PAYMENT_NO_WINDOW. */
 void payment_decide(const struct payment_order *order, const struct payment_event *event,

@@ -1,6 +1,10 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Calls of channels: what was verified and acknowledged, and what of it is kept from the ledger.
 
+-- Of which of the channel's transactions; NULL: the event did not say. Some channels tell only what was refunded of a
+-- transaction in all.
+ALTER TABLE @SCHEMA@.payment_refunds ADD COLUMN IF NOT EXISTS channel_txn_id text COLLATE "C";
+
 -- The inbox. A row is what one notification said, once: retries of the channel and repetitions of its content store
 -- nothing. Headers and body stand there as they came, encrypted; after a while they are erased, the row stays.
 CREATE TABLE IF NOT EXISTS @SCHEMA@.payment_callbacks (

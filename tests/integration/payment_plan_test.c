@@ -16,10 +16,11 @@
 
 static struct buf plans;
 
-static void keep(void *opaque, const char *text)
+static void keep(void *opaque, const PGresult *notice)
 {
+    const char *text = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
     (void)opaque;
-    (void)buf_printf(&plans, "%s\n", text);
+    (void)buf_printf(&plans, "%s\n", text == NULL ? "" : text);
 }
 
 /* For sessions that are opened from now on. */
@@ -27,7 +28,7 @@ static void explain_everything(bool on)
 {
     static const char *const settings[][2] = {{"session_preload_libraries", "auto_explain"},
                                               {"auto_explain.log_min_duration", "0"},
-                                              {"auto_explain.log_level", "notice"},
+                                              {"auto_explain.log_level", "warning"},
                                               {"auto_explain.log_analyze", "on"},
                                               {"auto_explain.log_timing", "off"}};
     PGconn *admin = stack_session(&pay.st, true);
@@ -123,7 +124,7 @@ Test(payment, every_statement_goes_by_an_index_whatever_the_size_of_the_batch)
     explain_everything(true);
     buf_init(&plans, NOTICES_MAX);
     pay_rig_open(&two, 1);
-    (void)PQsetNoticeProcessor(two.conn, keep, NULL);
+    (void)PQsetNoticeReceiver(two.conn, keep, NULL);
     pay.to = &two;
     for (int analyzed = 0; analyzed < 2; analyzed++) {
         for (size_t k = 0; k < ARRAY_SIZE(sizes); k++) {

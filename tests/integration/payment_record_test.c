@@ -36,6 +36,16 @@ Test(payment, bad_records_die_alone)
         {"payment.refunded", "p1",
          "{\"refund_id\":\"\",\"amount\":1,\"currency\":\"CNY\",\"refunded_at\":\"2026-11-23T00:00:00Z\"}",
          "payload.refund_id"},
+        {"payment.refunded", "p1",
+         "{\"refund_id\":\"r\",\"currency\":\"CNY\",\"refunded_at\":\"2026-11-23T00:00:00Z\"}",
+         "expected amount or refunded_total"},
+        {"payment.refunded", "p1",
+         "{\"refund_id\":\"r\",\"amount\":1,\"refunded_total\":1,\"currency\":\"CNY\","
+         "\"refunded_at\":\"2026-11-23T00:00:00Z\",\"channel_txn_id\":\"t\"}",
+         "expected amount or refunded_total"},
+        {"payment.refunded", "p1",
+         "{\"refund_id\":\"r\",\"refunded_total\":1,\"currency\":\"CNY\",\"refunded_at\":\"2026-11-23T00:00:00Z\"}",
+         "payload.channel_txn_id is missing"},
     };
     static const char *const amounts[] = {"0", "-1", "1.0", "1e3", "\"1\"", "null", "9223372036854775808"};
 

@@ -38,6 +38,37 @@ Test(payment, refunds_are_bounded_by_the_payment_and_its_window)
     pay_expect_sound();
 }
 
+static void refund_total(const char *payment, const char *txn, const char *refund, int64_t total)
+{
+    char *payload CLEANUP(freep) =
+        xasprintf("{\"refund_id\":\"%s\",\"channel_txn_id\":\"%s\",\"refunded_total\":%" PRId64
+                  ",\"currency\":\"CNY\",\"refunded_at\":\"2026-01-02T03:04:05Z\"}",
+                  refund, txn, total);
+    pay_add("payment.refunded", payment, payload);
+}
+
+/* Alipay says with each refund how much was refunded in all; its notifications may overtake each other. */
+Test(payment, totals_of_refunds_are_booked_once_in_whatever_order_they_come)
+{
+    pay_open("u1", "");
+    pay_order("p1", "u1", 1000, NULL);
+    pay_success("p1", "t1", 1000);
+    refund_total("p1", "t1", "r2", 500); /* the second one, first */
+    refund_total("p1", "t1", "r1", 200);
+    refund_total("p1", "t1", "r2", 500);
+    pay_run();
+    pay_expect_order("p1", "CONFIRMED 3 500 0 0");
+    refund_total("p1", "t1", "r1", 200); /* in another batch: read from the table */
+    refund_total("p1", "t1", "r3", 1000);
+    pay_run();
+    pay_expect_order("p1", "REFUNDED 4 1000 0 0");
+    EXPECT_BALANCES("u1", 0, 0, 0);
+    refund_total("p1", "t1", "r4", 1001); /* more than came */
+    pay_run();
+    pay_expect_reviews("refund_exceeds_payment");
+    pay_expect_sound();
+}
+
 Test(payment, numbers_of_channels_that_are_no_ids_are_booked_once_too)
 {
     char longest[129];

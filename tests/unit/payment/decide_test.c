@@ -140,6 +140,27 @@ Test(payment_decide, a_refund_is_known_by_its_number_and_content)
     cr_expect_eq(go(&e, BOOKED), REVIEW_REFUND_CONFLICT);
 }
 
+Test(payment_decide, a_total_says_what_is_new_whatever_came_before)
+{
+    static const struct {
+        int64_t before, total, booked;
+    } rows[] = {{0, 400, 400}, {400, 400, 0}, {400, 300, 0}, {400, 1000, 600}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct payment_event e = refund("r9", rows[i].total, T0);
+        e.amount_is_total = true;
+        fresh(PAYMENT_CONFIRMED);
+        order.refunded_amount = rows[i].before;
+        seen.refunded_of_txn = rows[i].before;
+        payment_event_resolve(&e, &seen);
+        payment_event_resolve(&e, &seen); /* once is enough, twice the same */
+        cr_expect_eq(e.amount, rows[i].booked, "row %zu", i);
+        cr_expect_eq(go(&e, BOOKED), REVIEW_NONE, "row %zu", i);
+        cr_expect_eq(order.refunded_amount, rows[i].before + rows[i].booked, "row %zu", i);
+        cr_expect_eq(d.edge->answer, rows[i].booked > 0 ? ANSWER_STEP : ANSWER_REPEAT, "row %zu", i);
+    }
+}
+
 Test(payment_decide, the_window_closes_after_the_last_microsecond)
 {
     struct payment_event e = refund("r1", 400, T0 + 365 * DAY);
