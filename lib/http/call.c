@@ -3,12 +3,15 @@
 #include "http/call.h"
 
 #include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "http/header_text.h"
 #include "http/service_internal.h"
 
 #define HEADER_VALUE_MAX 1000
@@ -27,6 +30,61 @@ const struct route_target *call_target(const struct http_call *call)
 const char *call_header(const struct http_call *call, const char *name)
 {
     return MHD_lookup_connection_value(call->conn, MHD_HEADER_KIND, name);
+}
+
+struct gathering {
+    struct arena *arena;
+    struct header_line *lines;
+    size_t n;
+    bool bad;
+};
+
+static enum MHD_Result gather(void *opaque, enum MHD_ValueKind kind, const char *name, size_t name_n, const char *value,
+                              size_t value_n)
+{
+    struct gathering *g = opaque;
+    (void)kind;
+    while (value_n > 0 && (value[value_n - 1] == ' ' || value[value_n - 1] == '\t')) {
+        value_n--;
+    }
+    while (value_n > 0 && (value[0] == ' ' || value[0] == '\t')) {
+        value++;
+        value_n--;
+    }
+    if (g->n == HEADER_FILE_LINES_MAX || name_n != strlen(name) ||
+        (value_n > 0 && memchr(value, '\0', value_n) != NULL)) {
+        g->bad = true;
+        return MHD_NO;
+    }
+    struct header_line *line = &g->lines[g->n++];
+    line->name = arena_strndup(g->arena, name, name_n);
+    line->value = arena_strndup(g->arena, value, value_n);
+    g->bad = g->bad || !header_name_ok(line->name) || !header_value_ok(line->value);
+    return MHD_YES;
+}
+
+bool call_headers(struct http_call *call, const struct header_line **out_lines, size_t *out_n)
+{
+    int n = MHD_get_connection_values(call->conn, MHD_HEADER_KIND, NULL, NULL);
+    n = n < HEADER_FILE_LINES_MAX ? n : HEADER_FILE_LINES_MAX;
+    struct gathering g = {.arena = &call->arena,
+                          .lines = arena_alloc(&call->arena, ((size_t)n + 1) * sizeof(struct header_line))};
+    (void)MHD_get_connection_values_n(call->conn, MHD_HEADER_KIND, gather, &g);
+    *out_lines = g.lines;
+    *out_n = g.n;
+    return !g.bad;
+}
+
+const char *call_address(struct http_call *call)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(call->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *sa = info == NULL ? NULL : info->client_addr;
+    socklen_t n = sa != NULL && sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    char text[NI_MAXHOST];
+    if (sa == NULL || getnameinfo(sa, n, text, sizeof text, NULL, 0, NI_NUMERICHOST) != 0) {
+        return "";
+    }
+    return arena_strndup(&call->arena, text, strlen(text));
 }
 
 const char *call_caller(const struct http_call *call)

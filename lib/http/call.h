@@ -5,7 +5,7 @@
  * A call belongs to the route's function until that returns CALL_ANSWERED. With CALL_PARKED it belongs to whoever it
  * was handed to, until that calls call_finish(), which must happen exactly once.
  *
- * Thread: one at a time, the owner's. call_header() only within the route's function.
+ * Thread: one at a time, the owner's. call_header() and call_headers() only within the route's function.
  */
 #ifndef SLUICE_HTTP_CALL_H
 #define SLUICE_HTTP_CALL_H
@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "http/header_file.h"
 #include "http/problem.h"
 #include "http/route.h"
 
@@ -29,6 +30,13 @@ const char *call_id(const struct http_call *call, const char *name);
 const struct route_target *call_target(const struct http_call *call);
 /* The first header of that name, NULL when there is none. */
 const char *call_header(const struct http_call *call, const char *name);
+/*
+ * All of them as they came, in their order, duplicates too; without blanks around values, in the call's arena. False: a
+ * byte that no header may have, or more than HEADER_FILE_LINES_MAX.
+ */
+bool call_headers(struct http_call *call, const struct header_line **out_lines, size_t *out_n);
+/* The peer's address, numeric and without port; "" when it is not known. */
+const char *call_address(struct http_call *call);
 /* Who calls; "local" without tokens, "" on open routes. */
 const char *call_caller(const struct http_call *call);
 /* W3C trace context, checked for its form; NULL when there is none. */

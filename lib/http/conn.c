@@ -62,7 +62,7 @@ void conn_set_phase(struct service *s, struct http_conn *link, enum conn_phase p
 
 void conn_cut(struct http_conn *link, unsigned status, const char *code, const char *detail)
 {
-    if (link->cut || link->fd < 0) {
+    if (link->cut != 0 || link->fd < 0) {
         return;
     }
     struct problem problem = {0};
@@ -78,5 +78,5 @@ void conn_cut(struct http_conn *link, unsigned status, const char *code, const c
                      status, MHD_get_reason_phrase_for(status), body.len, buf_str(&body));
     (void)send(link->fd, buf_str(&out), out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)shutdown(link->fd, SHUT_RDWR);
-    link->cut = true;
+    link->cut = status;
 }

@@ -37,6 +37,15 @@ void *request_begin(void *opaque, const char *uri, struct MHD_Connection *conn)
     return call;
 }
 
+/* What was said past libmicrohttpd; 0: nothing. */
+static unsigned cut_status(struct service *s, const struct http_conn *link)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    unsigned status = link->cut;
+    (void)pthread_mutex_unlock(&s->lock);
+    return status;
+}
+
 void request_end(void *opaque, struct MHD_Connection *conn, void **state, enum MHD_RequestTerminationCode how)
 {
     struct service *s = opaque;
@@ -46,8 +55,10 @@ void request_end(void *opaque, struct MHD_Connection *conn, void **state, enum M
     if (call == NULL) {
         return;
     }
-    if (call->queued && s->opt.done != NULL) {
-        s->opt.done(s->opt.opaque, call->route, call->status, (double)(clock_mono_us() - call->began_us) / 1e6);
+    unsigned status = call->queued ? call->status : cut_status(s, call->link);
+    if (status != 0 && s->opt.done != NULL) {
+        s->opt.done(s->opt.opaque, call->route, call->dispatched, status,
+                    (double)(clock_mono_us() - call->began_us) / 1e6);
     }
     if (call->holds_place) {
         (void)atomic_fetch_sub(&s->places, 1);

@@ -69,8 +69,12 @@ struct service_route {
     const char *const *parameters; /* names behind ? that it knows, ending with NULL; NULL = none */
 };
 
-/* A request has been answered: for metrics. route NULL = none was found. On the service's thread. */
-typedef void (*service_done_fn)(void *opaque, const struct service_route *route, unsigned status, double seconds);
+/*
+ * A request has been answered: for metrics. route NULL = none was found. handled: the route's function has seen it;
+ * otherwise the service has refused it. On the service's thread.
+ */
+typedef void (*service_done_fn)(void *opaque, const struct service_route *route, bool handled, unsigned status,
+                                double seconds);
 
 struct service_options {
     const char *address;                /* "127.0.0.1:7101" */

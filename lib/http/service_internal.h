@@ -28,7 +28,7 @@ struct http_conn {
     int fd;
     enum conn_phase phase;
     int64_t since_ms; /* monotonic: when the phase began */
-    bool cut;         /* it was told to go */
+    unsigned cut;     /* the status with which it was told to go */
     bool over;        /* one too many */
 };
 

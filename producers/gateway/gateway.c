@@ -153,9 +153,10 @@ static void make_metrics(struct gateway *g)
     g->connections = metric_gauge("sluice_gateway_connections", "Connections that are open.", NULL);
 }
 
-static void count(void *opaque, const struct service_route *route, unsigned status, double seconds)
+static void count(void *opaque, const struct service_route *route, bool handled, unsigned status, double seconds)
 {
     (void)opaque;
+    (void)handled;
     const char *pattern = route == NULL ? "" : route->key.pattern;
     const char *method = route == NULL ? "" : route->key.method;
     metric_inc(metric_counter("sluice_gateway_requests_total", "Requests by route and status.",

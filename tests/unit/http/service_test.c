@@ -28,7 +28,7 @@ static char callers_path[64];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct http_call *parked[PARKED_MAX];
 static size_t n_parked;
-static _Atomic int done_count, last_status;
+static _Atomic int done_count, last_status, last_handled;
 
 /* ---------------------------------------------------------------------------------------------------- the routes */
 
@@ -41,6 +41,21 @@ static enum call_next hello(struct http_call *call, void *opaque)
                      call_traceparent(call) == NULL ? "-" : call_traceparent(call), buf_str(call_body(call)),
                      call_wait_s(call));
     call_set_header(call, "X-Hello", "%s", "there");
+    call_answer(call, 200, "text/plain", &body);
+    return CALL_ANSWERED;
+}
+
+static enum call_next echo_headers(struct http_call *call, void *opaque)
+{
+    const struct header_line *lines = NULL;
+    size_t n = 0;
+    struct buf body;
+    buf_init(&body, 10000);
+    (void)opaque;
+    (void)buf_printf(&body, "%s %s\n", call_headers(call, &lines, &n) ? "good" : "bad", call_address(call));
+    for (size_t i = 0; i < n; i++) {
+        (void)buf_printf(&body, "<%s=%s>", lines[i].name, lines[i].value);
+    }
     call_answer(call, 200, "text/plain", &body);
     return CALL_ANSWERED;
 }
@@ -89,16 +104,18 @@ static const struct service_route ROUTES[] = {
     {.key = {"GET", "/v1/hello/{id}"}, .handle = hello},
     {.key = {"POST", "/v1/hello/{id}"}, .handle = hello, .media = "application/json", .body_bytes = 100},
     {.key = {"POST", "/v1/any/{id}"}, .handle = hello, .body_bytes = 100000, .open = true},
+    {.key = {"GET", "/v1/headers"}, .handle = echo_headers},
     {.key = {"GET", "/v1/wait"}, .handle = wait_for_somebody, .may_park = true},
     {.key = {"GET", "/v1/race"}, .handle = race, .may_park = true},
     {.key = {"GET", "/v1/close"}, .handle = close_race, .may_park = true},
 };
 
-static void done(void *opaque, const struct service_route *route, unsigned status, double seconds)
+static void done(void *opaque, const struct service_route *route, bool handled, unsigned status, double seconds)
 {
     (void)opaque;
     (void)route;
     cr_assert(seconds >= 0);
+    atomic_store(&last_handled, handled);
     atomic_store(&last_status, (int)status);
     (void)atomic_fetch_add(&done_count, 1);
 }
@@ -243,6 +260,31 @@ Test(service, a_request_reaches_its_route)
     answer = talk("POST /v1/any/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: "
                   "close\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
     has(answer, "\r\n\r\n|x|-|abc|-1\n");
+}
+
+Test(service, all_headers_are_there_as_they_came)
+{
+    start();
+    const char *answer = talk("GET /v1/headers HTTP/1.1\r\nHost: x\r\nX-A: 1 \r\nx-a:\t2\r\nX-B:\r\nX-A: 1\r\n"
+                              "Connection: close\r\n\r\n");
+    has(answer, "\r\n\r\ngood 127.0.0.1\n<Host=x><X-A=1><x-a=2><X-B=><X-A=1><Connection=close>");
+    has(talk("GET /v1/headers HTTP/1.1\r\nHost: x\r\nX-A: a\x01\r\nConnection: close\r\n\r\n"), "\r\n\r\nbad ");
+}
+
+Test(service, whatever_refuses_a_request_is_counted)
+{
+    limits.request_ms = 300;
+    start();
+    (void)talk("GET /v1/hello/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    service_drain(service);
+    service = service_stop(service, 1000);
+    cr_assert_eq(atomic_load(&last_handled), 1);
+    start();
+    (void)talk("POST /v1/any/x HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\nto be continued");
+    service = service_stop(service, 1000);
+    cr_assert_eq(atomic_load(&last_status), 408);
+    cr_assert_eq(atomic_load(&last_handled), 0);
+    cr_assert_eq(atomic_load(&done_count), 2);
 }
 
 Test(service, paths_methods_and_targets_are_refused_with_a_problem)
