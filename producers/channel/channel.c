@@ -75,6 +75,15 @@ enum channel_reason verdict_refuse(struct verdict *v, enum channel_reason reason
     return reason;
 }
 
+void verdict_genuine(struct verdict *v, enum channel channel, const void *is_signed, size_t signed_n,
+                     const void *signature, size_t signature_n)
+{
+    const char *name = channel_name(channel);
+    const struct sha256_part parts[] = {{name, strlen(name) + 1}, {is_signed, signed_n}, {signature, signature_n}};
+    sha256_of_parts(parts, ARRAY_SIZE(parts), v->fingerprint);
+    v->genuine = true;
+}
+
 /* Length and content of each part, so that no two lists look the same. */
 static void hash_content(struct channel_event *e)
 {

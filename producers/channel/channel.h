@@ -84,6 +84,12 @@ struct verdict {
 enum channel_reason verdict_refuse(struct verdict *v, enum channel_reason reason, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 
+/*
+ * Says that the signature holds: genuine, and the fingerprint of the channel's name, what was signed and the signature.
+ */
+void verdict_genuine(struct verdict *v, enum channel channel, const void *is_signed, size_t signed_n,
+                     const void *signature, size_t signature_n);
+
 struct account; /* account.h */
 
 /* now_s: seconds since 1970 UTC. What is allocated lives in the arena. The reason is in *out too. */
