@@ -3,8 +3,6 @@
 #include "http/call.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -75,16 +73,9 @@ bool call_headers(struct http_call *call, const struct header_line **out_lines, 
     return !g.bad;
 }
 
-const char *call_address(struct http_call *call)
+const char *call_address(const struct http_call *call)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(call->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *sa = info == NULL ? NULL : info->client_addr;
-    socklen_t n = sa != NULL && sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    char text[NI_MAXHOST];
-    if (sa == NULL || getnameinfo(sa, n, text, sizeof text, NULL, 0, NI_NUMERICHOST) != 0) {
-        return "";
-    }
-    return arena_strndup(&call->arena, text, strlen(text));
+    return call->address;
 }
 
 const char *call_caller(const struct http_call *call)

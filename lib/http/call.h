@@ -35,8 +35,11 @@ const char *call_header(const struct http_call *call, const char *name);
  * byte that no header may have, or more than HEADER_FILE_LINES_MAX.
  */
 bool call_headers(struct http_call *call, const struct header_line **out_lines, size_t *out_n);
-/* The peer's address, numeric and without port; "" when it is not known. */
-const char *call_address(struct http_call *call);
+/*
+ * The client's numeric address, "203.0.113.7" or "2001:db8::7": the connection's, or what trusted proxies say of it
+ * (service_options.proxies). "" where there is none.
+ */
+const char *call_address(const struct http_call *call);
 /* Who calls; "local" without tokens, "" on open routes. */
 const char *call_caller(const struct http_call *call);
 /* W3C trace context, checked for its form; NULL when there is none. */

@@ -37,6 +37,13 @@ bool net_bytes_of_text(const char *text, uint8_t out[NET_BYTES])
     return inet_pton(AF_INET6, text, out) == 1;
 }
 
+void net_text(const uint8_t bytes[NET_BYTES], char *out)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    bool v4 = memcmp(bytes, mapped, sizeof mapped) == 0;
+    (void)inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? bytes + 12 : bytes, out, NET_TEXT_MAX);
+}
+
 static bool parse_net(const char *text, struct net *out)
 {
     char address[NET_TEXT_MAX];

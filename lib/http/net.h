@@ -33,6 +33,8 @@ bool net_list_has(const struct net_list *list, const uint8_t bytes[NET_BYTES]);
 bool net_bytes(const struct sockaddr *sa, uint8_t out[NET_BYTES]);
 /* A numeric address without port. */
 bool net_bytes_of_text(const char *text, uint8_t out[NET_BYTES]);
+/* As people write it, an IPv4 address with dots. out has NET_TEXT_MAX bytes. */
+void net_text(const uint8_t bytes[NET_BYTES], char *out);
 bool net_same_prefix(const uint8_t *a, const uint8_t *b, unsigned bits);
 
 #endif

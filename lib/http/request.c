@@ -245,6 +245,7 @@ static enum MHD_Result check_header(struct http_call *call, const char *method)
     char allow[ROUTE_ALLOW_MAX];
     enum route_result found = ROUTE_NO_PATH;
     read_ids(call);
+    origin_find(call);
     call->close = true; /* of a refusal: the body is not read */
     if (call->link->over) {
         return refuse(call, MHD_HTTP_SERVICE_UNAVAILABLE, "too_many_connections", "too many connections are open");

@@ -60,6 +60,9 @@ enum rc service_start(const struct service_options *opt, struct service **out_se
     struct service *s = xcalloc(1, sizeof *s);
     s->opt = *opt;
     s->listen_fd = -1;
+    if (opt->proxies != NULL) {
+        s->proxies = *opt->proxies;
+    }
     (void)pthread_mutex_init(&s->lock, NULL);
     clock_condition_init(&s->changed);
     enum rc rc = open_socket(s, err);

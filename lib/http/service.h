@@ -32,6 +32,8 @@
 #include "base/err.h"
 #include "http/call.h"
 #include "http/caller.h"
+#include "http/forwarded.h"
+#include "http/net.h"
 #include "http/route.h"
 
 #define SERVICE_LOCAL_CALLER "local"
@@ -82,6 +84,9 @@ struct service_options {
     size_t n_routes;
     const struct callers *callers; /* NULL = none; must outlive the service */
     struct service_limits limits;
+    const struct net_list *proxies; /* whose word about the client counts; NULL = nobody's. Copied */
+    unsigned forwarded_depth;  /* the address of X-Forwarded-For, counted from the right, that is the client; 0 = the
+                                  header is not looked at */
     const char *tokens_option; /* named where an address needs tokens, "gateway.tokens.file" */
     void *opaque;              /* for the functions */
     service_done_fn done;      /* may be NULL */

@@ -52,6 +52,7 @@ struct http_call {
     bool queued; /* the answer is libmicrohttpd's */
     const struct service_route *route;
     const char *ids[TARGET_SEGMENTS_MAX];
+    char address[NET_TEXT_MAX];
     const char *caller;
     const char *request_id; /* as the client gave it in X-Request-Id, if it is one, else ours; in every answer */
     const char *traceparent;
@@ -75,6 +76,7 @@ struct service {
     struct service_options opt;
     struct MHD_Daemon *daemon;
     char address[LISTEN_TEXT_MAX];
+    struct net_list proxies;
     int listen_fd;
     bool drained;
     _Atomic bool stopping;
@@ -95,6 +97,9 @@ void *request_begin(void *opaque, const char *uri, struct MHD_Connection *conn);
 enum MHD_Result request_go_on(void *opaque, struct MHD_Connection *conn, const char *url, const char *method,
                               const char *version, const char *data, size_t *data_n, void **state);
 void request_end(void *opaque, struct MHD_Connection *conn, void **state, enum MHD_RequestTerminationCode how);
+
+/* origin.c: says in call->address who calls. */
+void origin_find(struct http_call *call);
 
 /* conn.c */
 void conn_notify(void *opaque, struct MHD_Connection *conn, void **socket_context,

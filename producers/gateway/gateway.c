@@ -49,6 +49,14 @@ static const struct option OPTIONS[] = {
      .min = 1,
      .max = 65536,
      .help = "Connections open at once; further ones get 503."},
+    {.name = "gateway.forwarded.depth",
+     .type = OPTION_INT,
+     .value = "0",
+     .min = 0,
+     .max = FORWARDED_DEPTH_MAX,
+     .help =
+         "Which address of X-Forwarded-For, counted from the right, is the client's, where gateway.proxies send it; "
+         "0: the header is not looked at."},
     {.name = "gateway.header.bytes.max",
      .type = OPTION_INT,
      .value = "16384",
@@ -72,6 +80,10 @@ static const struct option OPTIONS[] = {
      .min = 1,
      .max = 65536,
      .help = "Requests that wait for the database or for a result at once; further ones get 503."},
+    {.name = "gateway.proxies",
+     .type = OPTION_STRING,
+     .value = "",
+     .help = "Networks of the proxies in front, `10.0.0.0/8, fd00::1`, whose word about the client's address counts."},
     {.name = "gateway.queue.max",
      .type = OPTION_INT,
      .value = "4096",
@@ -211,6 +223,10 @@ static enum rc start_workers(struct gateway *g, struct err *err)
 
 static enum rc start_service(struct gateway *g, const struct config *cfg, struct err *err)
 {
+    struct net_list proxies;
+    if (net_list_parse(config_str(cfg, "gateway.proxies"), &proxies, err) != RC_OK) {
+        return err_prefix(err, "option gateway.proxies");
+    }
     const char *tokens = config_str(cfg, "gateway.tokens.file");
     if (tokens[0] != '\0' && callers_read(tokens, &g->callers, err) != RC_OK) {
         return err_prefix(err, "option gateway.tokens.file");
@@ -227,6 +243,8 @@ static enum rc start_service(struct gateway *g, const struct config *cfg, struct
                    .body_bytes = (size_t)config_int(cfg, "gateway.body.bytes.max"),
                    .idle_ms = config_int(cfg, "gateway.idle.timeout.ms"),
                    .request_ms = config_int(cfg, "gateway.request.timeout.ms")},
+        .proxies = &proxies,
+        .forwarded_depth = (unsigned)config_int(cfg, "gateway.forwarded.depth"),
         .tokens_option = "gateway.tokens.file",
         .opaque = g,
         .done = count};

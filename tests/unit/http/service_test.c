@@ -2,9 +2,7 @@
 /* The server for services, talked to with bare sockets. */
 #include "http/service.h"
 
-#include <arpa/inet.h>
 #include <criterion/criterion.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,11 +13,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "http/listen.h"
+#include "service_rig.h"
 
 #define PARKED_MAX 8
 
-static struct service *service;
 static struct callers *callers;
 static struct service_limits limits;
 static struct err err;
@@ -162,57 +159,6 @@ static void teardown(void)
 }
 
 TestSuite(service, .init = setup, .fini = teardown, .timeout = 60);
-
-static int dial(void)
-{
-    struct listen_address where;
-    cr_assert_eq(listen_parse(service_address(service), &where, &err), RC_OK);
-    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(where.port)};
-    sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    cr_assert_eq(connect(fd, (const struct sockaddr *)&sa, sizeof sa), 0);
-    return fd;
-}
-
-static void say(int fd, const char *text)
-{
-    cr_assert_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
-}
-
-/* Everything up to the end of the connection. */
-static const char *hear(int fd)
-{
-    static char answer[16384];
-    size_t n = 0;
-    for (ssize_t got = 1; got > 0 && n < sizeof answer - 1;) {
-        got = recv(fd, answer + n, sizeof answer - 1 - n, 0);
-        n += got > 0 ? (size_t)got : 0;
-    }
-    answer[n] = '\0';
-    (void)close(fd);
-    return answer;
-}
-
-static const char *talk(const char *request)
-{
-    int fd = dial();
-    say(fd, request);
-    return hear(fd);
-}
-
-static void has(const char *answer, const char *part)
-{
-    cr_assert_not_null(strstr(answer, part), "no \"%s\" in: %s", part, answer);
-}
-
-static void refused(const char *answer, const char *status, const char *code)
-{
-    char want[100];
-    has(answer, status);
-    has(answer, "Content-Type: application/problem+json\r\n");
-    (void)snprintf(want, sizeof want, "\"code\": \"%s\"", code);
-    has(answer, want);
-}
 
 static bool wait_parked(size_t n)
 {
