@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gateway role: options, routes, threads, and the order in which they end. */
+/* The gateway role: routes, threads, and the order in which they end. */
 #include "gateway/gateway.h"
 
 #include <stdio.h>
@@ -12,138 +12,20 @@
 #include "gateway/gateway_internal.h"
 #include "runtime/process.h"
 
-#define BODY_BYTES_MAX ((size_t)256 << 10)
 #define TURN_MS 1000
 #define GRACE_MS 3000 /* for clients to take their answers */
-
-static const struct option OPTIONS[] = {
-    {.name = "gateway.batch.rows.max",
-     .type = OPTION_INT,
-     .value = "500",
-     .min = 1,
-     .max = 5000,
-     .help = "Requests that share one transaction at most."},
-    {.name = "gateway.body.bytes.max",
-     .type = OPTION_INT,
-     .value = "65536",
-     .min = 1024,
-     .max = (int64_t)BODY_BYTES_MAX,
-     .help = "Bytes of a request's body; a larger one gets 413."},
-    {.name = "gateway.commit.wait.ms",
-     .type = OPTION_INT,
-     .value = "20000",
-     .min = 100,
-     .max = 600000,
-     .help =
-         "Milliseconds for which the outcome of a COMMIT whose answer was lost is looked for before its requests get "
-         "503 outcome_unknown."},
-    {.name = "gateway.connections.address.max",
-     .type = OPTION_INT,
-     .value = "1024",
-     .min = 1,
-     .max = 65536,
-     .help = "Connections from one address; further ones are closed. A proxy is one address."},
-    {.name = "gateway.connections.max",
-     .type = OPTION_INT,
-     .value = "1024",
-     .min = 1,
-     .max = 65536,
-     .help = "Connections open at once; further ones get 503."},
-    {.name = "gateway.forwarded.depth",
-     .type = OPTION_INT,
-     .value = "0",
-     .min = 0,
-     .max = FORWARDED_DEPTH_MAX,
-     .help =
-         "Which address of X-Forwarded-For, counted from the right, is the client's, where gateway.proxies send it; "
-         "0: the header is not looked at."},
-    {.name = "gateway.header.bytes.max",
-     .type = OPTION_INT,
-     .value = "16384",
-     .min = 1024,
-     .max = 1048576,
-     .help = "Bytes of a request's first line and headers; more gets 431."},
-    {.name = "gateway.idle.timeout.ms",
-     .type = OPTION_INT,
-     .value = "60000",
-     .min = 100,
-     .max = 3600000,
-     .help = "Milliseconds after which a connection without a request is closed."},
-    {.name = "gateway.listen",
-     .type = OPTION_STRING,
-     .value = "127.0.0.1:7101",
-     .max = 80,
-     .help = "Address for services, IP:PORT; others than loopback need gateway.tokens.file."},
-    {.name = "gateway.parked.max",
-     .type = OPTION_INT,
-     .value = "4096",
-     .min = 1,
-     .max = 65536,
-     .help = "Requests that wait for the database or for a result at once; further ones get 503."},
-    {.name = "gateway.proxies",
-     .type = OPTION_STRING,
-     .value = "",
-     .help = "Networks of the proxies in front, `10.0.0.0/8, fd00::1`, whose word about the client's address counts."},
-    {.name = "gateway.queue.max",
-     .type = OPTION_INT,
-     .value = "4096",
-     .min = 1,
-     .max = 65536,
-     .help = "Requests that wait to be stored, and as many questions; further ones get 503 and nothing of them is "
-             "stored."},
-    {.name = "gateway.readers",
-     .type = OPTION_INT,
-     .value = "2",
-     .min = 1,
-     .max = GATEWAY_THREADS_MAX,
-     .help = "Threads, each with a session, that answer GET."},
-    {.name = "gateway.request.timeout.ms",
-     .type = OPTION_INT,
-     .value = "10000",
-     .min = 100,
-     .max = 600000,
-     .help = "Milliseconds in which a request must be there as a whole; then it gets 408."},
-    {.name = "gateway.statement.timeout.ms",
-     .type = OPTION_INT,
-     .value = "5000",
-     .min = 100,
-     .max = 240000,
-     .help = "Milliseconds after which a statement is cancelled."},
-    {.name = "gateway.tokens.file",
-     .type = OPTION_STRING,
-     .value = "",
-     .help = "File with a line `caller token-or-@file` for each caller; without it everybody on this machine is the "
-             "caller local."},
-    {.name = "gateway.wait.poll.ms",
-     .type = OPTION_INT,
-     .value = "5",
-     .min = 1,
-     .max = 1000,
-     .help = "Milliseconds between two looks for the results of all requests that wait (Prefer: wait)."},
-    {.name = "gateway.writers",
-     .type = OPTION_INT,
-     .value = "2",
-     .min = 1,
-     .max = GATEWAY_THREADS_MAX,
-     .help = "Threads, each with a session, that make requests durable."},
-};
-
-const struct option_table gateway_options = {.component = "gateway",
-                                             .help = "HTTP for services: transfers, accounts and payments.",
-                                             .rows = OPTIONS,
-                                             .n_rows = ARRAY_SIZE(OPTIONS)};
 
 static const char *const FLOWS_PARAMETERS[] = {"limit", "cursor", "from", "to", "format", NULL};
 
 const struct service_route GATEWAY_ROUTES[] = {
-    {{"POST", "/v1/transfers"}, ask_transfer, GATEWAY_JSON, BODY_BYTES_MAX, true, false, NULL},
+    {{"POST", "/v1/transfers"}, ask_transfer, GATEWAY_JSON, GATEWAY_BODY_BYTES_MAX, true, false, NULL},
     {{"GET", "/v1/transfers/{id}"}, ask_show_transfer, NULL, 0, true, false, NULL},
-    {{"POST", "/v1/transfers/{id}/confirm"}, ask_confirm, GATEWAY_JSON, BODY_BYTES_MAX, true, false, NULL},
-    {{"POST", "/v1/transfers/{id}/cancel"}, ask_cancel, GATEWAY_JSON, BODY_BYTES_MAX, true, false, NULL},
-    {{"POST", "/v1/accounts/{id}"}, ask_account, GATEWAY_JSON, BODY_BYTES_MAX, true, false, NULL},
+    {{"POST", "/v1/transfers/{id}/confirm"}, ask_confirm, GATEWAY_JSON, GATEWAY_BODY_BYTES_MAX, true, false, NULL},
+    {{"POST", "/v1/transfers/{id}/cancel"}, ask_cancel, GATEWAY_JSON, GATEWAY_BODY_BYTES_MAX, true, false, NULL},
+    {{"POST", "/v1/accounts/{id}"}, ask_account, GATEWAY_JSON, GATEWAY_BODY_BYTES_MAX, true, false, NULL},
     {{"GET", "/v1/accounts/{id}"}, ask_show_account, NULL, 0, true, false, NULL},
     {{"GET", "/v1/accounts/{id}/flows"}, ask_show_flows, NULL, 0, true, false, FLOWS_PARAMETERS},
-    {{"POST", "/v1/payments"}, ask_payment, GATEWAY_JSON, BODY_BYTES_MAX, true, false, NULL},
+    {{"POST", "/v1/payments"}, ask_payment, GATEWAY_JSON, GATEWAY_BODY_BYTES_MAX, true, false, NULL},
     {{"GET", "/v1/payments/{id}"}, ask_show_payment, NULL, 0, true, false, NULL},
 };
 const size_t GATEWAY_ROUTES_N = ARRAY_SIZE(GATEWAY_ROUTES);

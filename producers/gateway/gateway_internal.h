@@ -17,6 +17,7 @@
 #define GATEWAY_THREADS_MAX 16
 #define GATEWAY_AWAY_RETRY_AFTER_S 2
 #define GATEWAY_JSON "application/json"
+#define GATEWAY_BODY_BYTES_MAX ((size_t)256 << 10)
 
 struct gateway;
 
