@@ -12,6 +12,7 @@ struct parser {
     const char *at, *end;
     struct arena *arena;
     struct problem *problem;
+    const struct body_limits *limits;
     size_t values;
     int depth;
     char path[PROBLEM_FIELD_MAX]; /* "transfers[3].amount" */
@@ -274,7 +275,7 @@ static bool parse_key(struct parser *p, const struct body_value *box, const char
     }
     size_t path_n = strlen(p->path);
     (void)snprintf(p->path + path_n, sizeof p->path - path_n, "%s%s", path_n == 0 ? "" : ".", *out_key);
-    if (box->n == BODY_MEMBERS_MAX) {
+    if (box->n == p->limits->members) {
         return fail(p, "json_too_large", "too many members in one object");
     }
     for (const struct body_value *v = box->first; v != NULL; v = v->next) {
@@ -314,7 +315,7 @@ static bool parse_value(struct parser *p, struct body_value **out)
     const char *text = NULL;
     size_t n = 0;
     skip_blanks(p);
-    if (++p->values > BODY_VALUES_MAX) {
+    if (++p->values > p->limits->values) {
         return fail(p, "json_too_large", "too many values");
     }
     if (p->at < p->end && (*p->at == '-' || (*p->at >= '0' && *p->at <= '9'))) {
@@ -333,7 +334,7 @@ static bool parse_value(struct parser *p, struct body_value **out)
     if (!array && !take(p, '{')) {
         return parse_word(p, out);
     }
-    if (++p->depth > BODY_DEPTH_MAX) {
+    if (++p->depth > p->limits->depth) {
         return fail(p, "json_too_deep", "nested too deep");
     }
     bool good = array ? parse_array(p, out) : parse_object(p, out);
@@ -341,9 +342,10 @@ static bool parse_value(struct parser *p, struct body_value **out)
     return good;
 }
 
-enum rc body_parse(const char *text, size_t n, struct arena *a, struct body_value **out_value, struct problem *problem)
+enum rc body_parse_within(const struct body_limits *limits, const char *text, size_t n, struct arena *a,
+                          struct body_value **out_value, struct problem *problem)
 {
-    struct parser p = {.at = text, .end = text + n, .arena = a, .problem = problem};
+    struct parser p = {.at = text, .end = text + n, .arena = a, .problem = problem, .limits = limits};
     struct body_value *v = NULL;
     if (!parse_value(&p, &v)) {
         return RC_REJECT;
@@ -355,4 +357,11 @@ enum rc body_parse(const char *text, size_t n, struct arena *a, struct body_valu
     }
     *out_value = v;
     return RC_OK;
+}
+
+enum rc body_parse(const char *text, size_t n, struct arena *a, struct body_value **out_value, struct problem *problem)
+{
+    static const struct body_limits REQUEST = {
+        .depth = BODY_DEPTH_MAX, .members = BODY_MEMBERS_MAX, .values = BODY_VALUES_MAX};
+    return body_parse_within(&REQUEST, text, n, a, out_value, problem);
 }

@@ -31,10 +31,19 @@ struct body_value {
     struct body_value *first, *next;
 };
 
+/* How much a text may be; body_parse() takes the ceilings above. */
+struct body_limits {
+    int depth;
+    size_t members, values;
+};
+
 /*
  * REJECT: *problem has status 400, a code (json_malformed, json_too_deep, json_too_large, field_twice) and the member.
  */
 enum rc body_parse(const char *text, size_t n, struct arena *a, struct body_value **out_value,
                    struct problem *problem) MUST_USE;
+/* For files of one's own, which have more in them than a request. */
+enum rc body_parse_within(const struct body_limits *limits, const char *text, size_t n, struct arena *a,
+                          struct body_value **out_value, struct problem *problem) MUST_USE;
 
 #endif

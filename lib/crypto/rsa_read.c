@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RSA keys from files: PEM, or the bare base64 that platforms show on their pages. */
+#include <openssl/asn1.h>
+#include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "crypto/base64.h"
+#include "crypto/rsa_key.h"
+
+#define BEGIN "-----BEGIN "
+
+static void biop(BIO **bio)
+{
+    BIO_free_all(*bio);
+}
+
+static void x509p(X509 **x)
+{
+    X509_free(*x);
+}
+
+static enum rc refuse(struct err *err, const char *why)
+{
+    ERR_clear_error();
+    (void)err_set(err, RC_FATAL, __FILE__, __LINE__, "%s", why);
+    return err_code(err, ERR_CONFIG);
+}
+
+/* Nobody is asked for a passphrase. */
+static int no_passphrase(char *buf, int size, int writing, void *opaque)
+{
+    (void)buf;
+    (void)size;
+    (void)writing;
+    (void)opaque;
+    return -1;
+}
+
+/* Blanks dropped, decoded. Heap memory of the caller, who knows its size to wipe it; NULL: no base64. */
+static unsigned char *bare_der(const char *text, size_t n, size_t *out_n)
+{
+    char *packed = xcalloc(n + 1, 1);
+    unsigned char *der = xcalloc(n + 1, 1);
+    size_t packed_n = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (strchr(" \t\r\n", text[i]) == NULL || text[i] == '\0') {
+            packed[packed_n++] = text[i];
+        }
+    }
+    bool good = packed_n > 0 && base64_decode(packed, packed_n, der, n, out_n);
+    OPENSSL_cleanse(packed, n);
+    free(packed);
+    if (!good) {
+        OPENSSL_cleanse(der, n);
+        free(der);
+        return NULL;
+    }
+    return der;
+}
+
+static bool is_pem(const char *text, size_t n)
+{
+    return memmem(text, n, BEGIN, sizeof BEGIN - 1) != NULL;
+}
+
+/* ------------------------------------------------------------------------------------------------- certificates */
+
+static bool seconds_of(const ASN1_TIME *time, int64_t *out_s)
+{
+    struct tm tm;
+    if (ASN1_TIME_to_tm(time, &tm) != 1) {
+        return false;
+    }
+    *out_s = (int64_t)timegm(&tm);
+    return true;
+}
+
+static bool serial_of(const X509 *x, char out[RSA_SERIAL_MAX])
+{
+    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(x), NULL);
+    char *hex = number == NULL ? NULL : BN_bn2hex(number); /* whole bytes */
+    bool good = hex != NULL && strlen(hex) < RSA_SERIAL_MAX;
+    if (good) {
+        memcpy(out, hex, strlen(hex) + 1);
+    }
+    OPENSSL_free(hex);
+    BN_free(number);
+    return good;
+}
+
+static bool describe(const X509 *x, struct rsa_certificate *out)
+{
+    out->there = true;
+    return serial_of(x, out->serial) && seconds_of(X509_get0_notBefore(x), &out->not_before_s) &&
+           seconds_of(X509_get0_notAfter(x), &out->not_after_s);
+}
+
+/* ------------------------------------------------------------------------------------------------------- keys */
+
+/* Takes pkey in any case. */
+static enum rc checked(EVP_PKEY *pkey, bool can_sign, struct rsa_key **out_key, struct err *err)
+{
+    int bits = EVP_PKEY_get_bits(pkey);
+    bool rsa = EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA;
+    if (rsa && bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX) {
+        return rsa_key_new(pkey, can_sign, out_key, err);
+    }
+    EVP_PKEY_free(pkey);
+    if (!rsa) {
+        return refuse(err, "the key is not an RSA key");
+    }
+    (void)err_set(err, RC_FATAL, __FILE__, __LINE__, "the RSA key has %d bits, expected %d to %d", bits, RSA_BITS_MIN,
+                  RSA_BITS_MAX);
+    return err_code(err, ERR_CONFIG);
+}
+
+static EVP_PKEY *public_of_pem(const char *text, size_t n, struct rsa_certificate *out_cert, bool *out_sound)
+{
+    CLEANUP(biop) BIO *bio = BIO_new_mem_buf(text, (int)n);
+    CLEANUP(x509p) X509 *x = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+    if (x != NULL) {
+        *out_sound = describe(x, out_cert);
+        return X509_get_pubkey(x);
+    }
+    return bio == NULL || BIO_reset(bio) != 1 ? NULL : PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL);
+}
+
+static EVP_PKEY *public_of_der(const char *text, size_t n)
+{
+    size_t der_n = 0;
+    unsigned char *der = bare_der(text, n, &der_n);
+    const unsigned char *at = der;
+    EVP_PKEY *pkey = der == NULL ? NULL : d2i_PUBKEY(NULL, &at, (long)der_n);
+    free(der);
+    return pkey;
+}
+
+enum rc rsa_read_public(const char *text, size_t n, struct rsa_key **out_key, struct rsa_certificate *out_cert,
+                        struct err *err)
+{
+    struct rsa_certificate cert = {0};
+    bool sound = true;
+    EVP_PKEY *pkey = is_pem(text, n) ? public_of_pem(text, n, &cert, &sound) : public_of_der(text, n);
+    if (pkey == NULL) {
+        return refuse(err, "expected a certificate or a public key in PEM");
+    }
+    if (!sound) {
+        EVP_PKEY_free(pkey);
+        return refuse(err, "the certificate's serial number or times are malformed");
+    }
+    TRY(checked(pkey, false, out_key, err));
+    ERR_clear_error();
+    *out_cert = cert;
+    return RC_OK;
+}
+
+enum rc rsa_read_private(const char *text, size_t n, struct rsa_key **out_key, struct err *err)
+{
+    EVP_PKEY *pkey = NULL;
+    if (is_pem(text, n)) {
+        CLEANUP(biop) BIO *bio = BIO_new_mem_buf(text, (int)n);
+        pkey = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+    } else {
+        size_t der_n = 0;
+        unsigned char *der = bare_der(text, n, &der_n);
+        const unsigned char *at = der;
+        pkey = der == NULL ? NULL : d2i_AutoPrivateKey(NULL, &at, (long)der_n);
+        if (der != NULL) {
+            OPENSSL_cleanse(der, der_n);
+        }
+        free(der);
+    }
+    if (pkey == NULL) {
+        return refuse(err, "expected a private key in PEM, without a passphrase");
+    }
+    TRY(checked(pkey, true, out_key, err));
+    ERR_clear_error();
+    return RC_OK;
+}
