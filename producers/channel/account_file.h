@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "channel/account.h"
+#include "crypto/rsa.h"
 #include "http/field.h"
 
 #define ACCOUNT_PATH_MAX 4096
@@ -18,9 +19,18 @@ struct account_reader {
     const char *where;     /* "wechat.shop1", for messages */
 };
 
+/* The name of a file, for account_file(). */
+const char *account_path(struct account_reader *r, const char *member, enum field_need need);
+/* All members were asked for: the first that is wrong, or that nobody knows, becomes the error. Before opening files.
+ */
+enum rc account_members_end(struct account_reader *r, struct err *err) MUST_USE;
+
 /* ERR_CONFIG, "wechat.shop1.apiv3_key_file: ...". */
 enum rc account_fail(struct account_reader *r, const char *member, struct err *err, const char *fmt, ...) MUST_USE
     PRINTF_LIKE(4, 5);
+
+/* The same in front of the cause that is in *err already: "wechat.shop1.keys.5F2C: wechat.pem: ...". */
+enum rc account_wrap(struct account_reader *r, const char *member, const char *path, struct err *err) MUST_USE;
 
 /*
  * The content of the file that the member names. secret: the file must not be readable by group or others. out is
@@ -28,5 +38,14 @@ enum rc account_fail(struct account_reader *r, const char *member, struct err *e
  */
 enum rc account_file(struct account_reader *r, const char *member, const char *path, bool secret, struct buf *out,
                      struct err *err) MUST_USE;
+/* Bytes of its only line, without the line's end. */
+size_t account_line(const struct buf *text);
+void account_wipe(struct buf *text);
+
+/* An RSA key from a file: of one's own, not to be read by others; or somebody else's, perhaps in a certificate. */
+enum rc account_private_key(struct account_reader *r, const char *member, const char *path, struct rsa_key **out_key,
+                            struct err *err) MUST_USE;
+enum rc account_public_key(struct account_reader *r, const char *member, const char *path, struct rsa_key **out_key,
+                           struct rsa_certificate *out_cert, struct err *err) MUST_USE;
 
 #endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The channels. A row without functions is not served: its section of the accounts file is refused. */
+#include "channel/channels.h"
+
+const struct channel_ops CHANNEL_OPS[CHANNELS_N] = {
+    [CHANNEL_WECHAT] = {.read = wechat_read,
+                        .free = wechat_free,
+                        .verify = wechat_verify,
+                        .check = wechat_check,
+                        .expires_s = wechat_expires_s},
+};

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * WeChat Pay API v3: RSA over timestamp, nonce and body with the key that the serial names, and a resource encrypted
+ * with the merchant's APIv3 key.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/option.h"
+#include "channel/channels.h"
+#include "channel/wechat_account.h"
+#include "channel/wechat_resource.h"
+#include "crypto/base64.h"
+
+#define SIGNATURE_TYPE "WECHATPAY2-SHA256-RSA2048"
+#define PROBE "WECHATPAY/SIGNTEST/"
+#define NONCE_MAX 256
+#define SECONDS_MAX 253402300799LL /* the end of the year 9999 */
+
+/* The four headers, and what they mean. */
+struct signed_headers {
+    const char *serial, *signature, *timestamp, *nonce;
+    const char *type; /* NULL = the usual one */
+    int64_t sent_s;
+};
+
+static enum channel_reason header(const struct capture *c, const char *name, const char **out, struct verdict *v)
+{
+    enum channel_reason reason = capture_header(c, name, out);
+    if (reason == REASON_OK) {
+        return REASON_OK;
+    }
+    return verdict_refuse(v, reason, "%s: expected once and not empty", name);
+}
+
+static enum channel_reason read_headers(const struct capture *c, struct signed_headers *h, struct verdict *v)
+{
+    const struct {
+        const char *name;
+        const char **out;
+    } NEEDED[] = {{"Wechatpay-Serial", &h->serial},
+                  {"Wechatpay-Signature", &h->signature},
+                  {"Wechatpay-Timestamp", &h->timestamp},
+                  {"Wechatpay-Nonce", &h->nonce}};
+    for (size_t i = 0; i < ARRAY_SIZE(NEEDED); i++) {
+        if (header(c, NEEDED[i].name, NEEDED[i].out, v) != REASON_OK) {
+            return v->reason;
+        }
+    }
+    enum channel_reason reason = capture_header_optional(c, "Wechatpay-Signature-Type", &h->type);
+    if (reason != REASON_OK) {
+        return verdict_refuse(v, reason, "Wechatpay-Signature-Type: expected once and not empty");
+    }
+    if (strspn(h->timestamp, "0123456789") != strlen(h->timestamp) ||
+        !option_parse_int(h->timestamp, 0, SECONDS_MAX, &h->sent_s)) {
+        return verdict_refuse(v, REASON_HEADER_MALFORMED, "Wechatpay-Timestamp: expected seconds since 1970");
+    }
+    if (strlen(h->nonce) > NONCE_MAX) {
+        return verdict_refuse(v, REASON_HEADER_MALFORMED, "Wechatpay-Nonce: expected at most %d bytes", NONCE_MAX);
+    }
+    return REASON_OK;
+}
+
+/* What is signed is timestamp, nonce and body, each with a line's end behind it. */
+static struct sha256_part signed_text(const struct signed_headers *h, const struct capture *c, struct arena *arena)
+{
+    const struct sha256_part parts[] = {{h->timestamp, strlen(h->timestamp)},
+                                        {"\n", 1},
+                                        {h->nonce, strlen(h->nonce)},
+                                        {"\n", 1},
+                                        {c->body, c->body_n},
+                                        {"\n", 1}};
+    size_t n = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        n += parts[i].n;
+    }
+    char *text = arena_alloc(arena, n);
+    n = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        if (parts[i].n > 0) {
+            memcpy(text + n, parts[i].bytes, parts[i].n);
+        }
+        n += parts[i].n;
+    }
+    return (struct sha256_part){text, n};
+}
+
+static enum channel_reason check_signature(const struct wechat_key *key, const struct signed_headers *h,
+                                           const struct capture *c, struct arena *arena, struct verdict *v)
+{
+    unsigned char signature[RSA_SIGNATURE_BYTES_MAX];
+    size_t n = 0;
+    if (!base64_decode(h->signature, strlen(h->signature), signature, sizeof signature, &n)) {
+        return verdict_refuse(v, REASON_SIG_INVALID, "Wechatpay-Signature: not base64, or too long");
+    }
+    const struct sha256_part text = signed_text(h, c, arena);
+    if (!rsa_verify(key->key, &text, 1, signature, n)) {
+        return verdict_refuse(v, REASON_SIG_INVALID, "the signature does not fit timestamp, nonce and body");
+    }
+    verdict_genuine(v, CHANNEL_WECHAT, text.bytes, text.n, signature, n);
+    return REASON_OK;
+}
+
+static enum channel_reason check_key(const struct wechat_keys *keys, const struct signed_headers *h,
+                                     const struct capture *c, int64_t now_s, struct arena *arena, struct verdict *v)
+{
+    const struct wechat_key *key = wechat_keys_find(keys, h->serial);
+    if (key == NULL) {
+        return verdict_refuse(v, REASON_SERIAL_UNKNOWN, "Wechatpay-Serial: no key of this name, zeros in front count");
+    }
+    v->key_known = true;
+    if (key->not_after_s != 0 && now_s > key->not_after_s) {
+        return verdict_refuse(v, REASON_CERT_EXPIRED, "the certificate %.80s has expired", key->serial);
+    }
+    if (rsa_bits(key->key) < RSA_BITS_MIN) {
+        return verdict_refuse(v, REASON_POLICY_WEAK_ALG, "the key has less than %d bits", RSA_BITS_MIN);
+    }
+    return check_signature(key, h, c, arena, v);
+}
+
+static enum channel_reason check_time(int64_t sent_s, int64_t now_s, int64_t window_s, struct verdict *v)
+{
+    if (now_s - sent_s > window_s) {
+        return verdict_refuse(v, REASON_TS_STALE, "Wechatpay-Timestamp: %" PRId64 " s old, allowed are %" PRId64,
+                              now_s - sent_s, window_s);
+    }
+    if (sent_s - now_s > window_s) {
+        return verdict_refuse(v, REASON_TS_FUTURE, "Wechatpay-Timestamp: %" PRId64 " s ahead, allowed are %" PRId64,
+                              sent_s - now_s, window_s);
+    }
+    return REASON_OK;
+}
+
+enum channel_reason wechat_verify(const struct account *account, const struct capture *c, int64_t now_s,
+                                  struct arena *arena, struct verdict *v)
+{
+    const struct wechat_account *own = account->own;
+    struct signed_headers h = {0};
+    if (read_headers(c, &h, v) != REASON_OK) {
+        return v->reason;
+    }
+    if (strncmp(h.signature, PROBE, sizeof PROBE - 1) == 0) {
+        return verdict_refuse(v, REASON_SIG_PROBE, "the platform tests whether signatures are looked at");
+    }
+    if (h.type != NULL && strcmp(h.type, SIGNATURE_TYPE) != 0) {
+        return verdict_refuse(v, REASON_ALG_UNSUPPORTED, "Wechatpay-Signature-Type: expected " SIGNATURE_TYPE);
+    }
+    CLEANUP(wechat_keys_unrefp) struct wechat_keys *keys = wechat_account_keys(account);
+    if (check_key(keys, &h, c, now_s, arena, v) != REASON_OK ||
+        check_time(h.sent_s, now_s, own->window_s, v) != REASON_OK) {
+        return v->reason;
+    }
+    return wechat_read_body(own, c, arena, v);
+}
