@@ -92,6 +92,7 @@ static bool name_ok(const char *name)
 static enum rc read_list(struct account_reader *r, const char *path, struct account *account, struct err *err)
 {
     CLEANUP(buf_done) struct buf text;
+    buf_init(&text, 0);
     if (path == NULL) {
         return RC_OK;
     }
