@@ -55,7 +55,7 @@ struct bench_machine {
 
 /* Processor seconds of processes; -1 = not known, or not a part of it. */
 struct bench_cost {
-    double relay, callback, sink, account, gateway, postgres, broker;
+    double relay, callback, sink, account, postgres, broker;
 };
 
 /* Figures that could not be had are -1. */

@@ -181,7 +181,6 @@ struct bench_cost bench_cost_now(const struct bench *b, const char *pattern)
                                .callback = -1,
                                .sink = -1,
                                .account = -1,
-                               .gateway = -1,
                                .postgres = bench_session_cpu(b, pattern),
                                .broker = broker > 0 ? bench_cpu_seconds(broker) : -1};
 }
@@ -198,7 +197,6 @@ struct bench_cost bench_cost_of(const struct bench_cost *before, const struct be
                                .callback = difference(before->callback, after->callback, times),
                                .sink = difference(before->sink, after->sink, times),
                                .account = difference(before->account, after->account, times),
-                               .gateway = difference(before->gateway, after->gateway, times),
                                .postgres = difference(before->postgres, after->postgres, times),
                                .broker = difference(before->broker, after->broker, times)};
 }

@@ -72,7 +72,6 @@ int cmd_verify_webhook(const struct cli *cli); /* webhook.c; --secret-file, --he
 int cmd_receive(const struct cli *cli); /* receive.c; --listen, --secret-file, --ids-max */
 int cmd_bench_account(const struct cli *cli);
 int cmd_bench_callback(const struct cli *cli);
-int cmd_bench_gateway(const struct cli *cli);
 int cmd_bench_relay(const struct cli *cli); /* bench.c */
 
 #endif
