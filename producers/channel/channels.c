@@ -8,4 +8,9 @@ const struct channel_ops CHANNEL_OPS[CHANNELS_N] = {
                         .verify = wechat_verify,
                         .check = wechat_check,
                         .expires_s = wechat_expires_s},
+    [CHANNEL_ALIPAY] = {.read = alipay_read,
+                        .free = alipay_free,
+                        .verify = alipay_verify,
+                        .check = alipay_check,
+                        .expires_s = alipay_expires_s},
 };

@@ -12,4 +12,11 @@ enum channel_reason wechat_verify(const struct account *account, const struct ca
 void wechat_check(const struct account *account, int64_t now_s, account_finding_fn say, void *opaque);
 int64_t wechat_expires_s(const struct account *account);
 
+enum rc alipay_read(struct account_reader *r, void **out_own, struct err *err) MUST_USE;
+void alipay_free(void *own);
+enum channel_reason alipay_verify(const struct account *account, const struct capture *c, int64_t now_s,
+                                  struct arena *arena, struct verdict *v);
+void alipay_check(const struct account *account, int64_t now_s, account_finding_fn say, void *opaque);
+int64_t alipay_expires_s(const struct account *account);
+
 #endif
