@@ -69,6 +69,14 @@ int cmd_decode(const struct cli *cli); /* codec.c; framed values on stdin */
 int cmd_sign_webhook(const struct cli *cli);   /* webhook.c; --secret-file, --id, --body, --at */
 int cmd_verify_webhook(const struct cli *cli); /* webhook.c; --secret-file, --headers, --body, --at, --tolerance */
 
+/* verify_channel.c; --accounts, --account, --headers, --body, --at, --address */
+int cmd_verify_wechat(const struct cli *cli);
+int cmd_verify_alipay(const struct cli *cli);
+int cmd_verify_appstore(const struct cli *cli);
+int cmd_verify_applepay(const struct cli *cli);
+
+int cmd_gateway_accounts_check(const struct cli *cli); /* gateway_accounts.c; FILE, --at */
+
 int cmd_receive(const struct cli *cli); /* receive.c; --listen, --secret-file, --ids-max */
 int cmd_bench_account(const struct cli *cli);
 int cmd_bench_callback(const struct cli *cli);

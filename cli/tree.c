@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "commands.h"
 #include "tree_account.h"
+#include "tree_gateway.h"
 
 #define FLAGS(rows) .flags = (rows), .n_flags = ARRAY_SIZE(rows)
 #define CHILDREN(rows) .children = (rows), .n_children = ARRAY_SIZE(rows)
@@ -214,22 +215,6 @@ static const struct command SIGN_CHILDREN[] = {
      .no_config = true},
 };
 
-static const struct command_flag VERIFY_WEBHOOK_FLAGS[] = {
-    {"secret-file", "FILE", "Keys (whsec_..., whpk_..., whsk_...), one or several; needed."},
-    {"headers", "FILE", "The request's headers, one `Name: value` a line, - for stdin; needed."},
-    {"body", "FILE", "The request's body, byte for byte, - for stdin; needed."},
-    {"at", "UNIX_SECONDS", "When it came (default now)."},
-    {"tolerance", "SECONDS", "Between webhook-timestamp and --at (default 300)."},
-};
-static const struct command VERIFY_CHILDREN[] = {
-    {.name = "webhook",
-     .help = "Is it one of our callbacks? Exit code 0 for accept, 3 for reject.",
-     .more = "Prints {\"verdict\", \"reason\", \"answer\", \"event\"} as one line of JSON.",
-     FLAGS(VERIFY_WEBHOOK_FLAGS),
-     .run = cmd_verify_webhook,
-     .no_config = true},
-};
-
 static const struct command_flag RECEIVE_FLAGS[] = {
     {"listen", "ADDRESS", "Where to listen (default 127.0.0.1:7601; port 0 = any free one)."},
     {"secret-file", "[PLATFORM=]FILE[,...]", "Keys to verify with, instead of those in the environment."},
@@ -333,6 +318,7 @@ static const struct command COMMANDS[] = {
      CHILDREN(OUTBOX_CHILDREN)},
     {.name = "dlq", .help = "Dead letters of every topic: look into them, send them again.", CHILDREN(DLQ_CHILDREN)},
     {.name = "account", .help = "The ledger: accounts, flows, transfers.", CHILDREN(ACCOUNT_CHILDREN)},
+    {.name = "gateway", .help = "What the gateway is configured with.", CHILDREN(GATEWAY_CHILDREN)},
     {.name = "tail",
      .args = "TOPIC",
      .help = "Records of a topic as JSON lines.",
