@@ -89,8 +89,7 @@ static bool is_loopback(const char *host)
         bare[n - 2] = '\0';
         host = bare;
     }
-    return net_bytes_of_text(host, bytes) &&
-           (memcmp(bytes, V4, sizeof V4) == 0 || memcmp(bytes, V6, sizeof V6) == 0);
+    return net_bytes_of_text(host, bytes) && (memcmp(bytes, V4, sizeof V4) == 0 || memcmp(bytes, V6, sizeof V6) == 0);
 }
 
 static bool has_part(CURLU *url, CURLUPart part)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One request to a server outside, waited for: what a thread that has nothing else to do asks with. Everything is
- * bounded: the time, the answer's header, its body. TLS certificates are checked; redirects are not followed, nothing is
- * decompressed, no proxy and no cookie is used.
+ * bounded: the time, the answer's header, its body. TLS certificates are checked; redirects are not followed, nothing
+ * is decompressed, no proxy and no cookie is used.
  *
  * Thread: a fetcher is one thread's; fetcher_stop() from any.
  */

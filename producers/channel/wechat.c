@@ -101,8 +101,8 @@ static enum channel_reason check_signature(const struct wechat_key *key, const s
     return REASON_OK;
 }
 
-static enum channel_reason check_key(const struct wechat_keys *keys, const struct signed_headers *h,
-                                     const struct capture *c, int64_t now_s, struct arena *arena, struct verdict *v)
+static enum channel_reason check_key(struct wechat_keys *keys, const struct signed_headers *h, const struct capture *c,
+                                     int64_t now_s, struct arena *arena, struct verdict *v)
 {
     const struct wechat_key *key = wechat_keys_find(keys, h->serial);
     if (key == NULL) {
@@ -115,7 +115,10 @@ static enum channel_reason check_key(const struct wechat_keys *keys, const struc
     if (rsa_bits(key->key) < RSA_BITS_MIN) {
         return verdict_refuse(v, REASON_POLICY_WEAK_ALG, "the key has less than %d bits", RSA_BITS_MIN);
     }
-    return check_signature(key, h, c, arena, v);
+    if (check_signature(key, h, c, arena, v) == REASON_OK) {
+        wechat_keys_mark(keys, key, now_s);
+    }
+    return v->reason;
 }
 
 static enum channel_reason check_time(int64_t sent_s, int64_t now_s, int64_t window_s, struct verdict *v)

@@ -10,6 +10,7 @@
 
 #include "channel/channels.h"
 #include "channel/event_text.h"
+#include "http/fetch.h"
 
 #define WINDOW_S_MAX 86400
 #define EXPIRES_SOON_S (30 * (int64_t)86400)
@@ -34,12 +35,23 @@ void wechat_account_set_keys(const struct account *account, struct wechat_keys *
     (void)wechat_keys_unref(old);
 }
 
+bool wechat_account_revoked(const struct wechat_account *own, const char *serial)
+{
+    for (size_t i = 0; i < own->n_revoked; i++) {
+        if (strcmp(own->revoked[i], serial) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void wechat_free(void *opaque)
 {
     struct wechat_account *own = opaque;
     if (own != NULL) {
         (void)wechat_keys_unref(own->keys);
         (void)rsa_unref(own->merchant_key);
+        (void)cert_roots_free(own->roots);
         (void)pthread_mutex_destroy(&own->mutex);
         OPENSSL_cleanse(own->apiv3_key, sizeof own->apiv3_key);
         free(own);
@@ -51,15 +63,15 @@ void wechat_free(void *opaque)
 struct wechat_members {
     const char *apiv3_key_file;
     const char *merchant_key_file;
-    struct body_value *keys; /* object of file names; NULL = there is none */
+    const char *root_file;
+    struct body_value *keys;    /* object of file names; NULL = there is none */
+    struct body_value *revoked; /* array of serial numbers; NULL = there is none */
 };
 
 static bool url_ok(const char *url)
 {
-    size_t n = strlen(url);
-    const char *host = strstr(url, "://");
-    bool scheme = strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0;
-    return scheme && host[3] != '\0' && host[3] != '/' && strpbrk(url, " ?#@") == NULL && url[n - 1] != '/';
+    struct err err;
+    return fetch_url_check(url, &err) == RC_OK && strpbrk(url, " ?#") == NULL && url[strlen(url) - 1] != '/';
 }
 
 static void copy(char *to, size_t size, const char *text)
@@ -74,7 +86,7 @@ static enum rc read_members(struct account_reader *r, struct wechat_account *own
     struct fields *f = &r->fields;
     own->window_s = WECHAT_WINDOW_S;
     copy(own->mchid, sizeof own->mchid,
-         field_text(f, "mchid", FIELD_REQUIRED, WECHAT_ID_MAX, event_id_ok, "the merchant's number"));
+         field_text(f, "mchid", FIELD_REQUIRED, WECHAT_ID_MAX, wechat_serial_ok, "the merchant's number"));
     copy(own->appid, sizeof own->appid,
          field_text(f, "appid", FIELD_OPTIONAL, WECHAT_ID_MAX, event_id_ok, "the app's id"));
     m->apiv3_key_file = account_path(r, "apiv3_key_file", FIELD_REQUIRED);
@@ -84,8 +96,10 @@ static enum rc read_members(struct account_reader *r, struct wechat_account *own
          field_text(f, "merchant_serial", FIELD_OPTIONAL, WECHAT_SERIAL_MAX - 1, wechat_serial_ok,
                     "the serial number of the merchant's certificate"));
     m->merchant_key_file = account_path(r, "merchant_key_file", FIELD_OPTIONAL);
-    const char *base =
-        field_text(f, "api_base", FIELD_OPTIONAL, WECHAT_URL_MAX, url_ok, "a URL without a slash at its end");
+    m->root_file = account_path(r, "root_file", FIELD_OPTIONAL);
+    m->revoked = field_find(f, "revoked", FIELD_OPTIONAL);
+    const char *base = field_text(f, "api_base", FIELD_OPTIONAL, WECHAT_URL_MAX, url_ok,
+                                  "https://HOST without a slash at its end, or http:// to a loopback address");
     copy(own->api_base, sizeof own->api_base, base == NULL ? WECHAT_API_BASE : base);
     TRY(account_members_end(r, err));
     if ((own->merchant_serial[0] == '\0') != (m->merchant_key_file == NULL)) {
@@ -131,10 +145,34 @@ static enum rc read_key(struct account_reader *r, const struct body_value *v, st
     key.not_after_s = cert.not_after_s;
     copy(key.serial, sizeof key.serial, v->key);
     copy(key.certificate_serial, sizeof key.certificate_serial, cert.serial);
-    if (!wechat_keys_add(own->keys, &key)) {
+    if (!wechat_account_revoked(own, key.serial) && !wechat_keys_add(own->keys, &key)) {
         return account_fail(r, member, err, "expected at most %d keys", WECHAT_KEYS_MAX);
     }
     return RC_OK;
+}
+
+static enum rc read_revoked(struct account_reader *r, const struct body_value *list, struct wechat_account *own,
+                            struct err *err)
+{
+    bool good = list == NULL || (list->type == BODY_ARRAY && list->n <= WECHAT_REVOKED_MAX);
+    for (const struct body_value *v = list == NULL || !good ? NULL : list->first; v != NULL && good; v = v->next) {
+        good = v->type == BODY_STRING && wechat_serial_ok(v->text);
+        copy(own->revoked[own->n_revoked++], WECHAT_SERIAL_MAX, v->text);
+    }
+    return good ? RC_OK
+                : account_fail(r, "revoked", err, "expected an array of at most %d serial numbers", WECHAT_REVOKED_MAX);
+}
+
+static enum rc read_roots(struct account_reader *r, const char *path, struct wechat_account *own, struct err *err)
+{
+    CLEANUP(buf_done) struct buf text;
+    if (path == NULL) {
+        return RC_OK;
+    }
+    TRY(account_file(r, "root_file", path, false, &text, err));
+    return cert_roots_read(buf_str(&text), text.len, &own->roots, err) == RC_OK
+               ? RC_OK
+               : account_wrap(r, "root_file", path, err);
 }
 
 static enum rc read_keys(struct account_reader *r, const struct wechat_members *m, struct wechat_account *own,
@@ -166,6 +204,8 @@ static enum rc read_all(struct account_reader *r, struct wechat_account *own, st
     TRY(read_members(r, own, &m, err));
     TRY(read_apiv3_key(r, m.apiv3_key_file, own, err));
     TRY(read_merchant_key(r, m.merchant_key_file, own, err));
+    TRY(read_roots(r, m.root_file, own, err));
+    TRY(read_revoked(r, m.revoked, own, err));
     return read_keys(r, &m, own, err);
 }
 
@@ -227,8 +267,10 @@ void wechat_check(const struct account *account, int64_t now_s, account_finding_
     if (own->appid[0] == '\0') {
         say(opaque, account, false, "appid: not given, so that payments of every app of the merchant are taken");
     }
-    if (wechat_keys_count(keys) == 0) {
+    if (wechat_keys_count(keys) == 0 && own->roots != NULL) {
         say(opaque, account, false, "keys: none yet; certificates are asked for when the gateway starts");
+    } else if (wechat_keys_count(keys) == 0) {
+        say(opaque, account, true, "keys: none, and without root_file no list of certificates can be believed");
     }
 }
 

@@ -11,6 +11,7 @@ struct wechat_keys {
     atomic_uint refs;
     size_t n;
     struct wechat_key keys[WECHAT_KEYS_MAX];
+    _Atomic int64_t marked_s[WECHAT_KEYS_MAX]; /* the one thing that changes */
 };
 
 struct wechat_keys *wechat_keys_new(void)
@@ -79,26 +80,16 @@ const struct wechat_key *wechat_keys_find(const struct wechat_keys *keys, const 
     return NULL;
 }
 
-/* A certificate is on its way out once another one that began later is good. */
-enum wechat_key_state wechat_key_state(const struct wechat_keys *keys, const struct wechat_key *key, int64_t now_s)
+/* A store only where there is news: the line is shared by all verifiers. */
+void wechat_keys_mark(struct wechat_keys *keys, const struct wechat_key *key, int64_t now_s)
 {
-    if (key->not_after_s == 0) {
-        return WECHAT_KEY_ACTIVE;
+    _Atomic int64_t *mark = &keys->marked_s[key - keys->keys];
+    if (atomic_load_explicit(mark, memory_order_relaxed) == 0) {
+        atomic_store_explicit(mark, now_s, memory_order_relaxed);
     }
-    if (now_s < key->not_before_s) {
-        return WECHAT_KEY_PREPARING;
-    }
-    bool followed = now_s > key->not_after_s;
-    for (size_t i = 0; i < keys->n && !followed; i++) {
-        const struct wechat_key *other = &keys->keys[i];
-        followed = other->not_after_s != 0 && other->not_before_s > key->not_before_s && now_s >= other->not_before_s &&
-                   now_s <= other->not_after_s;
-    }
-    return followed ? WECHAT_KEY_DEPRECATED : WECHAT_KEY_ACTIVE;
 }
 
-const char *wechat_key_state_name(enum wechat_key_state state)
+int64_t wechat_keys_marked_s(const struct wechat_keys *keys, size_t i)
 {
-    static const char *const NAMES[] = {"PREPARING", "ACTIVE", "DEPRECATED"};
-    return NAMES[state];
+    return atomic_load_explicit(&keys->marked_s[i], memory_order_relaxed);
 }

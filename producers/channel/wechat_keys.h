@@ -18,9 +18,6 @@
 #define WECHAT_KEYS_MAX 32
 #define WECHAT_SERIAL_MAX 128 /* of the text, with its NUL */
 
-/* Ours; the platform does not say. Only expiry refuses: what is seen signing before its time is taken. */
-enum wechat_key_state { WECHAT_KEY_PREPARING, WECHAT_KEY_ACTIVE, WECHAT_KEY_DEPRECATED };
-
 struct wechat_key {
     char serial[WECHAT_SERIAL_MAX]; /* exactly as it was given: zeros in front count */
     struct rsa_key *key;
@@ -43,8 +40,10 @@ size_t wechat_keys_count(const struct wechat_keys *keys);
 const struct wechat_key *wechat_keys_at(const struct wechat_keys *keys, size_t i);
 /* NULL: there is none of exactly that name. */
 const struct wechat_key *wechat_keys_find(const struct wechat_keys *keys, const char *serial);
-enum wechat_key_state wechat_key_state(const struct wechat_keys *keys, const struct wechat_key *key, int64_t now_s);
-const char *wechat_key_state_name(enum wechat_key_state state); /* "PREPARING"; static */
+/* The platform has signed with this key of the table; the first time is kept. */
+void wechat_keys_mark(struct wechat_keys *keys, const struct wechat_key *key, int64_t now_s);
+/* When that was, seconds since 1970; 0 = not as long as there is this table. */
+int64_t wechat_keys_marked_s(const struct wechat_keys *keys, size_t i);
 
 /* 1 to WECHAT_SERIAL_MAX - 1 of A-Z a-z 0-9 _ - */
 bool wechat_serial_ok(const char *serial);
