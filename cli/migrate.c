@@ -36,6 +36,8 @@ static const char ROLE_SQL[] =
     "GRANT INSERT ON @SCHEMA@.account_flows, @SCHEMA@.account_decisions, @SCHEMA@.account_command_outbox,\n"
     "    @SCHEMA@.payment_state_transitions, @SCHEMA@.payment_receipts, @SCHEMA@.payment_refunds,\n"
     "    @SCHEMA@.payment_outbox, @SCHEMA@.cs_platform_event_outbox TO sluice_run;\n"
+    "-- Calls of channels: never deleted; what was sent is erased, what is in quarantine is settled.\n"
+    "GRANT INSERT, UPDATE ON @SCHEMA@.payment_callbacks, @SCHEMA@.payment_quarantine TO sluice_run;\n"
     "-- A role for the business that writes events:\n"
     "--   GRANT INSERT ON @SCHEMA@.cs_platform_event_outbox, @SCHEMA@.payment_outbox,\n"
     "--       @SCHEMA@.account_command_outbox TO your_app;\n";

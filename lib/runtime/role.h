@@ -33,7 +33,7 @@ struct role {
 };
 
 #define ROLE_PARTS_MAX 32   /* named parts of readiness; more are a programming error */
-#define ROLE_WATCHES_MAX 32 /* loops watched at once */
+#define ROLE_WATCHES_MAX 64 /* loops watched at once */
 
 /* Runs the role to its end; returns the exit code of the process. Call once, from the main thread. */
 int role_main(const struct role *role, const struct config *cfg);

@@ -21,6 +21,7 @@ static const unsigned REFUSED_STATUS[REASONS_N] = {
     [REASON_PARAM_DUP] = 400,       [REASON_BODY_MALFORMED] = 400, [REASON_TOO_LARGE] = 413,
     [REASON_DECRYPT_FAILED] = 422,  [REASON_FIELD_MISMATCH] = 422, [REASON_BUNDLE_MISMATCH] = 422,
     [REASON_ENV_MISMATCH] = 422,    [REASON_IP_REFUSED] = 403,     [REASON_UNAVAILABLE] = 503,
+    [REASON_CONFLICT] = 409,
 };
 
 static const struct channel_answer ACCEPTED[CHANNELS_N] = {
@@ -50,7 +51,9 @@ static const char *token_refused(const struct verdict *v, struct arena *arena)
 
 void channel_answer(enum channel channel, const struct verdict *v, struct arena *arena, struct channel_answer *out)
 {
-    if (reason_acknowledged(v->reason)) {
+    /* A token used for another order is the caller's business; a channel would only send again. */
+    bool refused = channel == CHANNEL_APPLEPAY && v->reason == REASON_CONFLICT;
+    if (reason_acknowledged(v->reason) && !refused) {
         *out = ACCEPTED[channel];
         if (channel == CHANNEL_APPLEPAY && v->event.safe != NULL) {
             out->body = v->event.safe;

@@ -103,7 +103,7 @@ static void hash_content(struct channel_event *e)
     sha256_of(buf_str(&all), all.len, e->content);
 }
 
-static bool on_list(const struct account *account, const char *address)
+bool channel_listed(const struct account *account, const char *address)
 {
     uint8_t bytes[NET_BYTES];
     return !account->has_list ||
@@ -113,7 +113,7 @@ static bool on_list(const struct account *account, const char *address)
 enum channel_reason channel_verify(const struct account *account, const struct capture *c, int64_t now_s,
                                    struct arena *arena, struct verdict *out)
 {
-    *out = (struct verdict){.reason = REASON_OK, .listed = on_list(account, c->address)};
+    *out = (struct verdict){.reason = REASON_OK, .listed = channel_listed(account, c->address)};
     if (!out->listed && account->enforce) {
         return verdict_refuse(out, REASON_IP_REFUSED, "the address is not on the account's list");
     }

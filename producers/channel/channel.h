@@ -92,6 +92,9 @@ void verdict_genuine(struct verdict *v, enum channel channel, const void *is_sig
 
 struct account; /* account.h */
 
+/* Is the address on the account's list, or is there no list? channel_verify() asks first of all. */
+bool channel_listed(const struct account *account, const char *address);
+
 /* now_s: seconds since 1970 UTC. What is allocated lives in the arena. The reason is in *out too. */
 enum channel_reason channel_verify(const struct account *account, const struct capture *c, int64_t now_s,
                                    struct arena *arena, struct verdict *out);

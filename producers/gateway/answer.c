@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "gateway/callback.h"
 #include "gateway/gateway_internal.h"
 #include "ledger/code.h"
 
@@ -75,6 +76,10 @@ void answer_rejected(struct job *job, const char *name)
 void answer_away(struct job *job, const char *code, const char *detail)
 {
     struct problem problem = {.retry_after_s = GATEWAY_AWAY_RETRY_AFTER_S};
+    if (job->kind == JOB_CALLBACK) { /* in its channel's words */
+        callback_unavailable(job, detail);
+        return;
+    }
     problem_set(&problem, 503, code, NULL, "%s", detail);
     call_problem(job->call, &problem);
     call_finish(job->call);
@@ -104,6 +109,8 @@ void answer_written(struct gateway *g, struct job *job)
 {
     if (job->kind == JOB_PAYMENT) {
         answer_payment(job);
+    } else if (job->kind == JOB_CALLBACK) {
+        callback_stored(job);
     } else if (job->wait_s > 0) {
         waiter_add(&g->waiter, job);
     } else {

@@ -14,6 +14,8 @@ enum call_next ask_cancel(struct http_call *call, void *opaque);
 enum call_next ask_account(struct http_call *call, void *opaque);
 /* payments.c */
 enum call_next ask_payment(struct http_call *call, void *opaque);
+/* callback.c: all channels, the path says which */
+enum call_next ask_callback(struct http_call *call, void *opaque);
 /* questions.c */
 enum call_next ask_show_transfer(struct http_call *call, void *opaque);
 enum call_next ask_show_account(struct http_call *call, void *opaque);

@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "gateway/ask.h"
+#include "gateway/callback.h"
 #include "gateway/gateway_internal.h"
 #include "runtime/process.h"
 
@@ -27,6 +29,17 @@ const struct service_route GATEWAY_ROUTES[] = {
     {{"GET", "/v1/accounts/{id}/flows"}, ask_show_flows, NULL, 0, true, false, FLOWS_PARAMETERS},
     {{"POST", "/v1/payments"}, ask_payment, GATEWAY_JSON, GATEWAY_BODY_BYTES_MAX, true, false, NULL},
     {{"GET", "/v1/payments/{id}"}, ask_show_payment, NULL, 0, true, false, NULL},
+    /* Channels have no token but their signature, and expect answers of their own kind, also to a wrong media type. */
+    {{"POST", "/callbacks/wechat/{account}"}, ask_callback, NULL, CHANNEL_BODY_BYTES_MAX, true, true, NULL},
+    {{"POST", "/callbacks/alipay/{account}"}, ask_callback, NULL, CHANNEL_BODY_BYTES_MAX, true, true, NULL},
+    {{"POST", "/callbacks/appstore/{account}"}, ask_callback, NULL, CHANNEL_BODY_BYTES_MAX, true, true, NULL},
+    {{"POST", "/payments/applepay/{account}/verify"},
+     ask_callback,
+     GATEWAY_JSON,
+     CHANNEL_BODY_BYTES_MAX,
+     true,
+     false,
+     NULL},
 };
 const size_t GATEWAY_ROUTES_N = ARRAY_SIZE(GATEWAY_ROUTES);
 
@@ -47,10 +60,24 @@ static void make_metrics(struct gateway *g)
     g->connections = metric_gauge("sluice_gateway_connections", "Connections that are open.", NULL);
 }
 
+/* Of a channel's calls also those count that did not get to its function. */
+static void count_refused(const struct service_route *route, unsigned status)
+{
+    for (enum channel c = 0; c < CHANNELS_N; c++) {
+        char part[32];
+        (void)snprintf(part, sizeof part, "/%s/", channel_name(c));
+        if (strstr(route->key.pattern, part) != NULL && (status == 413 || status == 408 || status == 503)) {
+            callback_count(c, status == 413 ? REASON_TOO_LARGE : REASON_UNAVAILABLE);
+        }
+    }
+}
+
 static void count(void *opaque, const struct service_route *route, bool handled, unsigned status, double seconds)
 {
     (void)opaque;
-    (void)handled;
+    if (!handled && route != NULL && route->handle == ask_callback) {
+        count_refused(route, status);
+    }
     const char *pattern = route == NULL ? "" : route->key.pattern;
     const char *method = route == NULL ? "" : route->key.method;
     metric_inc(metric_counter("sluice_gateway_requests_total", "Requests by route and status.",
@@ -100,6 +127,10 @@ static enum rc start_workers(struct gateway *g, struct err *err)
         (void)snprintf(name, sizeof name, "reader-%zu", i + 1);
         TRY(start_worker(g, &g->readers[i], name, reader_run, err));
     }
+    for (size_t i = 0; i < g->n_verifiers; i++) {
+        (void)snprintf(name, sizeof name, "verifier-%zu", i + 1);
+        TRY(start_worker(g, &g->verifiers[i], name, verifier_run, err));
+    }
     return RC_OK;
 }
 
@@ -144,6 +175,7 @@ static void watch_service(struct gateway *g)
     struct watch *watch = role_watch(g->ctx, "main", 60000);
     while (!role_wait_ms(g->ctx, TURN_MS)) {
         role_tick(watch);
+        callbacks_watch(g);
         metric_set(g->parked, service_parked(g->service));
         metric_set(g->connections, service_connections(g->service));
     }
@@ -178,6 +210,10 @@ static void stop(struct gateway *g)
     if (g->service != NULL) {
         service_drain(g->service);
     }
+    job_queue_close(&g->verifies);
+    for (size_t i = 0; i < g->n_verifiers; i++) { /* they hand on to the writers */
+        join_worker(&g->verifiers[i]);
+    }
     job_queue_close(&g->writes);
     job_queue_close(&g->reads);
     refuse_questions(g);
@@ -191,6 +227,8 @@ static void stop(struct gateway *g)
     }
     g->service = service_stop(g->service, GRACE_MS);
     g->callers = callers_free(g->callers);
+    callbacks_done(g);
+    job_queue_done(&g->verifies);
     job_queue_done(&g->writes);
     job_queue_done(&g->reads);
     waiter_done(&g->waiter);
@@ -202,6 +240,7 @@ static enum rc gateway_run(struct role_ctx *ctx, struct err *err)
     const struct config *cfg = role_config(ctx);
     struct gateway *g = xcalloc(1, sizeof *g);
     g->ctx = ctx;
+    g->now_us = clock_utc_us;
     g->session = (struct session_options){.url = config_str(cfg, "database.url"),
                                           .schema = config_str(cfg, "database.schema"),
                                           .statement_timeout_ms = config_int(cfg, "gateway.statement.timeout.ms")};
@@ -211,13 +250,17 @@ static enum rc gateway_run(struct role_ctx *ctx, struct err *err)
     g->n_writers = (size_t)config_int(cfg, "gateway.writers");
     g->n_readers = (size_t)config_int(cfg, "gateway.readers");
     job_queue_init(&g->writes, (size_t)config_int(cfg, "gateway.queue.max"));
+    job_queue_init(&g->verifies, (size_t)config_int(cfg, "gateway.verify.queue.max"));
     job_queue_init(&g->reads, (size_t)config_int(cfg, "gateway.queue.max"));
     waiter_init(&g->waiter);
     (void)pthread_mutex_init(&g->ready_lock, NULL);
     make_metrics(g);
     process_raise_descriptors(); /* each connection holds one */
     role_ready(ctx, "postgres", false, "connecting");
-    enum rc rc = start_workers(g, err);
+    enum rc rc = callbacks_setup(g, cfg, err);
+    if (rc == RC_OK) {
+        rc = start_workers(g, err);
+    }
     if (rc == RC_OK) {
         rc = start_service(g, cfg, err);
     }

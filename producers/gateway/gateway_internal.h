@@ -10,8 +10,10 @@
 #include <stdatomic.h>
 
 #include "base/metric.h"
+#include "channel/account.h"
 #include "gateway/gateway.h"
 #include "gateway/job.h"
+#include "gateway/raw_keys.h"
 #include "gateway/session.h"
 
 #define GATEWAY_THREADS_MAX 16
@@ -52,6 +54,15 @@ struct gateway {
     struct worker writers[GATEWAY_THREADS_MAX], readers[GATEWAY_THREADS_MAX];
     size_t n_writers, n_readers;
     struct waiter waiter;
+
+    /* Calls of channels; all of it unused without accounts. */
+    struct accounts *accounts;
+    struct raw_keys *raw_keys;
+    int64_t (*now_us)(void); /* UTC, microseconds */
+    struct job_queue verifies;
+    struct worker verifiers[GATEWAY_THREADS_MAX];
+    size_t n_verifiers;
+
     _Atomic int writers_up;
     pthread_mutex_t ready_lock;
     _Atomic int readers_away; /* whose last attempt to open a session failed; none at the start */

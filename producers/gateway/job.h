@@ -24,6 +24,8 @@ enum job_kind {
     JOB_SET,
     /* rows of payment_transactions and payment_outbox */
     JOB_PAYMENT,
+    /* a row of payment_callbacks, with one of payment_outbox or payment_quarantine */
+    JOB_CALLBACK,
     /* a question */
     JOB_SHOW_TRANSFER,
     JOB_SHOW_ACCOUNT,
@@ -33,6 +35,8 @@ enum job_kind {
 };
 /* As in account_command_outbox.command; NULL for those that are no commands. */
 extern const char *const JOB_COMMANDS[JOB_KINDS];
+
+struct callback;
 
 struct job_flows {
     struct page page;
@@ -55,6 +59,7 @@ struct job {
     int wait_s;              /* Prefer: wait; -1 = none */
     int64_t wait_until_ms;   /* monotonic */
     struct job_flows flows;
+    struct callback *callback; /* of JOB_CALLBACK, callback.h */
 
     /* What came of a payment. */
     enum { PAYMENT_CREATED, PAYMENT_REPEATED, PAYMENT_OTHER_CONTENT, PAYMENT_OTHER_CALLER } result;

@@ -4,6 +4,11 @@
 #include "gateway/gateway_internal.h"
 
 static const struct option OPTIONS[] = {
+    {.name = "gateway.accounts",
+     .type = OPTION_STRING,
+     .value = "",
+     .help = "File with the merchants' accounts at the channels (JSON, docs/gateway.md); without it calls of channels "
+             "get 404."},
     {.name = "gateway.batch.rows.max",
      .type = OPTION_INT,
      .value = "500",
@@ -78,6 +83,11 @@ static const struct option OPTIONS[] = {
      .max = 65536,
      .help = "Requests that wait to be stored, and as many questions; further ones get 503 and nothing of them is "
              "stored."},
+    {.name = "gateway.raw.keys.file",
+     .type = OPTION_STRING,
+     .value = "",
+     .help = "File with a line `KEY_ID BASE64` for each 32-byte key with which headers and bodies of channels' calls "
+             "are kept; the first encrypts, all decrypt. Needed with gateway.accounts."},
     {.name = "gateway.readers",
      .type = OPTION_INT,
      .value = "2",
@@ -101,6 +111,18 @@ static const struct option OPTIONS[] = {
      .value = "",
      .help = "File with a line `caller token-or-@file` for each caller; without it everybody on this machine is the "
              "caller local."},
+    {.name = "gateway.verifiers",
+     .type = OPTION_INT,
+     .value = "2",
+     .min = 1,
+     .max = GATEWAY_THREADS_MAX,
+     .help = "Threads that verify calls of channels."},
+    {.name = "gateway.verify.queue.max",
+     .type = OPTION_INT,
+     .value = "4096",
+     .min = 1,
+     .max = 65536,
+     .help = "Calls of channels that wait to be verified; further ones get 503 and nothing of them is stored."},
     {.name = "gateway.wait.poll.ms",
      .type = OPTION_INT,
      .value = "5",

@@ -24,7 +24,7 @@ static enum rc check(struct session *s, struct err *err)
         "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off;"
         "SELECT pg_is_in_recovery(), to_regclass('account_command_outbox') IS NULL OR "
         "to_regclass('payment_transactions')"
-        " IS NULL OR to_regclass('payment_outbox') IS NULL";
+        " IS NULL OR to_regclass('payment_outbox') IS NULL OR to_regclass('payment_quarantine') IS NULL";
     PGresult *res CLEANUP(pg_clearp) = NULL;
 
     TRY(pg_exec(s->conn, SETTINGS, &res, err));

@@ -1,49 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The transaction of a batch: commands, orders to be paid, COMMIT. */
+/* The transaction of a batch: commands, orders to be paid, calls of channels, COMMIT. */
 #include "gateway/store.h"
 
 #include <string.h>
 
 #include "base/mem.h"
+#include "gateway/columns.h"
 #include "gateway/json_sql.h"
-#include "pg/array.h"
+#include "gateway/store_callbacks.h"
 #include "pg/conn.h"
-
-#define ARRAY_BYTES_MAX ((size_t)512 << 20) /* bodies are bounded, and so is a batch */
-
-struct columns {
-    struct buf list[6];
-    size_t n;
-};
-
-static void columns_begin(struct columns *c, size_t n)
-{
-    c->n = n;
-    for (size_t i = 0; i < n; i++) {
-        buf_init(&c->list[i], ARRAY_BYTES_MAX);
-        array_begin(&c->list[i]);
-    }
-}
-
-static void columns_end(struct columns *c, const char **params)
-{
-    for (size_t i = 0; i < c->n; i++) {
-        array_end(&c->list[i]);
-        params[i] = buf_str(&c->list[i]);
-    }
-}
-
-static void columns_done(struct columns *c)
-{
-    for (size_t i = 0; i < c->n; i++) {
-        buf_done(&c->list[i]);
-    }
-}
-
-static void add(struct buf *b, const char *text)
-{
-    array_add(b, text, text == NULL ? 0 : strlen(text));
-}
 
 /* ---------------------------------------------------------------------------------------------------- commands */
 
@@ -67,9 +32,7 @@ static enum rc write_commands(struct session *s, struct job *const *jobs, size_t
             continue;
         }
         const char *const values[] = {j->id, j->key, JOB_COMMANDS[j->kind], j->caller, j->payload, j->traceparent};
-        for (size_t k = 0; k < 6; k++) {
-            add(&c.list[k], values[k]);
-        }
+        columns_add(&c, values);
         commands++;
     }
     columns_end(&c, params);
@@ -119,9 +82,7 @@ static enum rc insert_payments(struct session *s, struct job *const *jobs, size_
             continue;
         }
         const char *const values[] = {j->id, j->subject, j->caller, j->payload, j->traceparent};
-        for (size_t k = 0; k < 5; k++) {
-            add(&c.list[k], values[k]);
-        }
+        columns_add(&c, values);
     }
     columns_end(&c, params);
     return session_query(s, SQL, 5, params, NULL, err);
@@ -157,10 +118,8 @@ static enum rc read_payments(struct session *s, struct job *const *jobs, size_t 
     for (size_t i = 0; i < n; i++) {
         const struct job *j = jobs[i];
         if (j->kind == JOB_PAYMENT) {
-            add(&c.list[0], j->id);
-            add(&c.list[1], j->subject);
-            add(&c.list[2], j->caller);
-            add(&c.list[3], j->payload);
+            const char *const values[] = {j->id, j->subject, j->caller, j->payload};
+            columns_add(&c, values);
             payments++;
         }
     }
@@ -192,7 +151,7 @@ static enum rc write_all(struct session *s, struct job *const *jobs, size_t n, s
         TRY(insert_payments(s, jobs, n, err));
         TRY(read_payments(s, jobs, n, err));
     }
-    return RC_OK;
+    return callbacks_store(s, jobs, n, err);
 }
 
 enum rc jobs_store(struct session *s, struct job *const *jobs, size_t n, bool *out_unknown, struct err *err)

@@ -109,7 +109,9 @@ static void write_jobs(struct worker *w, struct session *s, struct job **jobs, s
         return;
     }
     log_warn("gateway", "rows could not be stored", KV_I("rows", (int64_t)n), KV_ERR(&err));
-    if (rc == RC_REJECT) {
+    if (rc == RC_REJECT && jobs[0]->kind == JOB_CALLBACK) {
+        answer_away(jobs[0], "refused_by_database", "the database does not take this content");
+    } else if (rc == RC_REJECT) {
         answer_refused(jobs[0], 422, "refused_by_database", NULL, "the database does not take this content");
     } else if (unknown) {
         answer_all(jobs, n, "outcome_unknown",

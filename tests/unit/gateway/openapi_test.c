@@ -50,7 +50,7 @@ Test(openapi, every_route_is_in_the_file_with_the_answers_every_route_has)
         }
         bool has_body = GATEWAY_ROUTES[i].body_bytes > 0;
         cr_assert_eq(json_object_get(op, "requestBody") != NULL, has_body, "%s", key->pattern);
-        cr_assert_eq(at(op, "responses", "415") != NULL, has_body, "%s", key->pattern);
+        cr_assert_eq(at(op, "responses", "415") != NULL, GATEWAY_ROUTES[i].media != NULL, "%s", key->pattern);
     }
 }
 

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What calls of channels need: accounts, keys for what is kept; and gauges of both. */
+#include "base/log.h"
+#include "gateway/callback.h"
+#include "gateway/gateway_internal.h"
+
+static enum rc read_keys(struct gateway *g, const char *path, struct err *err)
+{
+    if (path[0] == '\0') {
+        (void)err_set(
+            err, RC_FATAL, __FILE__, __LINE__,
+            "option gateway.raw.keys.file is needed where gateway.accounts is set: what channels send is kept "
+            "encrypted");
+        return err_code(err, ERR_CONFIG);
+    }
+    return raw_keys_read(path, &g->raw_keys, err) == RC_OK ? RC_OK : err_prefix(err, "option gateway.raw.keys.file");
+}
+
+enum rc callbacks_setup(struct gateway *g, const struct config *cfg, struct err *err)
+{
+    const char *path = config_str(cfg, "gateway.accounts");
+    if (path[0] == '\0') {
+        return RC_OK;
+    }
+    TRY(read_keys(g, config_str(cfg, "gateway.raw.keys.file"), err));
+    if (accounts_read(path, &g->accounts, err) != RC_OK) {
+        return err_prefix(err, "option gateway.accounts");
+    }
+    g->n_verifiers = (size_t)config_int(cfg, "gateway.verifiers");
+    log_info("gateway", "calls of channels are taken", KV_I("accounts", (int64_t)accounts_count(g->accounts)),
+             KV_S("key", raw_keys_current(g->raw_keys)));
+    return RC_OK;
+}
+
+void callbacks_done(struct gateway *g)
+{
+    g->accounts = accounts_free(g->accounts);
+    g->raw_keys = raw_keys_free(g->raw_keys);
+}
+
+/* Also before anybody calls: a certificate that runs out while nothing happens is the one that is not noticed. */
+static void watch_expiry(const struct gateway *g)
+{
+    int64_t now_s = g->now_us() / 1000000;
+    for (size_t i = 0; i < accounts_count(g->accounts); i++) {
+        const struct account *a = accounts_at(g->accounts, i);
+        int64_t expires_s = CHANNEL_OPS[a->channel].expires_s(a);
+        if (expires_s != 0) {
+            metric_set(metric_gauge("sluice_gateway_certificate_expiry_seconds",
+                                    "Seconds until the first of what the account verifies with runs out.",
+                                    "channel=\"%s\",account=\"%s\"", channel_name(a->channel), a->name),
+                       (double)(expires_s - now_s));
+        }
+    }
+}
+
+void callbacks_watch(struct gateway *g)
+{
+    if (g->accounts == NULL) {
+        return;
+    }
+    watch_expiry(g);
+    metric_set(metric_gauge("sluice_gateway_verify_queue_depth", "Calls of channels that wait to be verified.", NULL),
+               (double)job_queue_length(&g->verifies));
+}
