@@ -31,6 +31,8 @@ void *request_begin(void *opaque, const char *uri, struct MHD_Connection *conn)
     arena_init(&call->arena, 2048);
     buf_init(&call->body, 0);
     buf_init(&call->answer, 0);
+    call->raw_target = uri;
+    call->raw_target_n = strlen(uri);
     call->target_ok = route_target_parse(uri, &call->arena, &call->target);
     (void)atomic_fetch_add(&s->open_calls, 1);
     conn_set_phase(s, call->link, CONN_RECEIVING);
@@ -240,7 +242,7 @@ static enum MHD_Result refuse_parameter(struct http_call *call, const char *name
 }
 
 /* Everything that can be said before the body is there. */
-static enum MHD_Result check_header(struct http_call *call, const char *method)
+static enum MHD_Result check_header(struct http_call *call, const char *method, const char *version)
 {
     char allow[ROUTE_ALLOW_MAX];
     enum route_result found = ROUTE_NO_PATH;
@@ -252,6 +254,10 @@ static enum MHD_Result check_header(struct http_call *call, const char *method)
     }
     if (header_bytes(call) > call->service->opt.limits.header_bytes) {
         return refuse(call, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "header_too_large", "the header is too large");
+    }
+    const char *why = strict_refusal(call, method, version, header_bytes(call));
+    if (why != NULL) {
+        return refuse(call, MHD_HTTP_BAD_REQUEST, "header_malformed", why);
     }
     if (!call->target_ok) {
         return refuse(call, MHD_HTTP_BAD_REQUEST, "target_malformed",
@@ -279,7 +285,8 @@ static enum MHD_Result check_header(struct http_call *call, const char *method)
     }
     enum MHD_Result result = check_body(call);
     if (!call->queued) {
-        call->close = false;
+        /* Where a chunked body ends is read too leniently to trust what follows it. */
+        call->close = announced(call) < 0;
     }
     return result;
 }
@@ -337,10 +344,9 @@ enum MHD_Result request_go_on(void *opaque, struct MHD_Connection *conn, const c
     (void)opaque;
     (void)conn;
     (void)url;
-    (void)version;
     if (!call->checked) {
         call->checked = true;
-        return check_header(call, method);
+        return check_header(call, method, version);
     }
     if (*data_n > 0) {
         return take_data(call, data, data_n);

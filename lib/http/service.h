@@ -7,6 +7,7 @@
  *
  *     too many connections             503 too_many_connections      connection closed
  *     header too large                 431 header_too_large          (far too large: libmicrohttpd's own page)
+ *     header malformed or ambiguous    400 header_malformed          connection closed (strict.c)
  *     target malformed                 400 target_malformed
  *     no token, or not one of ours     401 unauthorized              before paths are looked at
  *     no such path, no such method     404 not_found, 405 method_not_allowed with Allow

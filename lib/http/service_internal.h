@@ -44,7 +44,8 @@ struct http_call {
     struct arena arena;
     struct buf body;
     int64_t began_us;
-    const char *raw_target;
+    const char *raw_target; /* as it came; where libmicrohttpd reads the header */
+    size_t raw_target_n;
     struct route_target target;
     bool target_ok;
     bool checked; /* the header was looked at */
@@ -97,6 +98,9 @@ void *request_begin(void *opaque, const char *uri, struct MHD_Connection *conn);
 enum MHD_Result request_go_on(void *opaque, struct MHD_Connection *conn, const char *url, const char *method,
                               const char *version, const char *data, size_t *data_n, void **state);
 void request_end(void *opaque, struct MHD_Connection *conn, void **state, enum MHD_RequestTerminationCode how);
+
+/* strict.c: why the header is refused, NULL when it is not. method and version as libmicrohttpd gives them. */
+const char *strict_refusal(const struct http_call *call, const char *method, const char *version, size_t header_bytes);
 
 /* origin.c: says in call->address who calls. */
 void origin_find(struct http_call *call);
