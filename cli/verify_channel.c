@@ -15,6 +15,8 @@
 
 struct request {
     struct header_file headers;
+    bool headers_bad; /* what no server would take for headers */
+    struct err headers_why;
     struct buf body; /* of more than a call may have, only that it is more */
     bool too_large;
     const char *address;
@@ -37,10 +39,7 @@ static enum rc read_headers(const char *path, struct request *r, struct err *err
     CLEANUP(buf_done) struct buf text;
     buf_init(&text, HEADER_FILE_BYTES_MAX);
     TRY(file_read(path, &text, err));
-    if (header_file_parse(buf_str(&text), text.len, &r->headers, err) != RC_OK) {
-        err->rc = RC_FATAL; /* no verdict: exit code 3 is for a call that was looked at */
-        return err_prefix(err, "%s", path);
-    }
+    r->headers_bad = header_file_parse(buf_str(&text), text.len, &r->headers, &r->headers_why) != RC_OK;
     return RC_OK;
 }
 
@@ -93,7 +92,12 @@ static int judge(const struct account *account, const struct request *r)
     if (r->address == NULL) {
         quiet.has_list = false;
     }
-    (void)channel_verify(&quiet, &c, r->now_s, &arena, &v);
+    if (r->headers_bad) {
+        v = (struct verdict){.listed = true};
+        (void)verdict_refuse(&v, REASON_HEADER_MALFORMED, "%.160s", r->headers_why.text);
+    } else {
+        (void)channel_verify(&quiet, &c, r->now_s, &arena, &v);
+    }
     return print_verdict(account->channel, &v, &arena);
 }
 
@@ -131,7 +135,7 @@ static int verify(const struct cli *cli, enum channel channel)
     if (code != EXIT_DONE) {
         return code;
     }
-    if (accounts_read(cli_flag(cli, "accounts"), &accounts, &err) != RC_OK ||
+    if (accounts_read_one(cli_flag(cli, "accounts"), channel, cli_flag(cli, "account"), &accounts, &err) != RC_OK ||
         read_headers(cli_flag(cli, "headers"), &r, &err) != RC_OK ||
         read_body(cli_flag(cli, "body"), &r, &err) != RC_OK) {
         return cli_fail(what, &err);

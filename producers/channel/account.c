@@ -24,6 +24,15 @@ struct accounts {
     size_t n, room;
 };
 
+/* What is read: all of the file, or one account of it. */
+struct reading {
+    struct accounts *accounts;
+    const char *directory;
+    struct arena *arena;
+    const char *name; /* NULL = all */
+    enum channel channel;
+};
+
 struct accounts *accounts_free(struct accounts *accounts)
 {
     if (accounts != NULL) {
@@ -125,9 +134,9 @@ static enum rc read_account(struct account_reader *r, struct account *account, s
     return read_list(r, list, account, err);
 }
 
-static enum rc add_account(struct accounts *accounts, enum channel channel, struct body_value *v, const char *directory,
-                           struct arena *arena, struct err *err)
+static enum rc add_account(const struct reading *reading, enum channel channel, struct body_value *v, struct err *err)
 {
+    struct accounts *accounts = reading->accounts;
     char where[PROBLEM_FIELD_MAX];
     char path[PROBLEM_FIELD_MAX];
     struct problem problem = {0};
@@ -139,7 +148,8 @@ static enum rc add_account(struct accounts *accounts, enum channel channel, stru
     if (v->type != BODY_OBJECT) {
         return config_error(err, where, "expected an object: the account's members");
     }
-    struct account_reader r = {.directory = directory, .arena = arena, .where = where};
+    struct account_reader r = {
+        .directory = reading->directory, .arena = reading->arena, .where = where, .lenient = reading->name != NULL};
     struct account account = {.channel = channel};
     fields_begin(&r.fields, v, path, &problem);
     (void)snprintf(account.name, sizeof account.name, "%s", v->key);
@@ -173,8 +183,12 @@ static enum rc unknown_section(const char *name, struct err *err)
     return err_code(err, ERR_CONFIG);
 }
 
-static enum rc read_section(struct accounts *accounts, struct body_value *section, const char *directory,
-                            struct arena *arena, struct err *err)
+static bool wanted(const struct reading *reading, enum channel channel, const char *name)
+{
+    return reading->name == NULL || (channel == reading->channel && strcmp(name, reading->name) == 0);
+}
+
+static enum rc read_section(const struct reading *reading, struct body_value *section, struct err *err)
 {
     int channel = channel_find(section->key);
     if (channel < 0) {
@@ -187,18 +201,19 @@ static enum rc read_section(struct accounts *accounts, struct body_value *sectio
         return config_error(err, section->key, "this channel is not served yet");
     }
     for (struct body_value *v = section->first; v != NULL; v = v->next) {
-        TRY(add_account(accounts, (enum channel)channel, v, directory, arena, err));
+        if (wanted(reading, (enum channel)channel, v->key)) {
+            TRY(add_account(reading, (enum channel)channel, v, err));
+        }
     }
     return RC_OK;
 }
 
-static enum rc read_sections(const struct buf *text, const char *directory, struct arena *arena,
-                             struct accounts *accounts, struct err *err)
+static enum rc read_sections(const struct buf *text, const struct reading *reading, struct err *err)
 {
     static const struct body_limits LIMITS = {.depth = DEPTH_MAX, .members = ACCOUNTS_MAX, .values = VALUES_MAX};
     struct problem problem = {0};
     struct body_value *root = NULL;
-    if (body_parse_within(&LIMITS, buf_str(text), text->len, arena, &root, &problem) != RC_OK) {
+    if (body_parse_within(&LIMITS, buf_str(text), text->len, reading->arena, &root, &problem) != RC_OK) {
         (void)err_set(err, RC_FATAL, __FILE__, __LINE__, "%s", problem.detail);
         return err_code(err, ERR_CONFIG);
     }
@@ -207,7 +222,7 @@ static enum rc read_sections(const struct buf *text, const char *directory, stru
         return err_code(err, ERR_CONFIG);
     }
     for (struct body_value *v = root->first; v != NULL; v = v->next) {
-        TRY(read_section(accounts, v, directory, arena, err));
+        TRY(read_section(reading, v, err));
     }
     return RC_OK;
 }
@@ -247,17 +262,20 @@ static enum rc read_text(const char *path, struct buf *out, struct err *err)
     return RC_OK;
 }
 
-enum rc accounts_read(const char *path, struct accounts **out_accounts, struct err *err)
+static enum rc read_file(const char *path, enum channel channel, const char *name, struct accounts **out_accounts,
+                         struct err *err)
 {
     CLEANUP(accounts_freep) struct accounts *accounts = xcalloc(1, sizeof *accounts);
     CLEANUP(arena_done) struct arena arena;
     CLEANUP(buf_done) struct buf text;
     CLEANUP(freep) char *directory = directory_of(path);
+    const struct reading reading = {
+        .accounts = accounts, .directory = directory, .arena = &arena, .name = name, .channel = channel};
     arena_init(&arena, ARENA_BYTES);
     buf_init(&text, ACCOUNTS_FILE_BYTES_MAX);
     enum rc rc = read_text(path, &text, err);
     if (rc == RC_OK) {
-        rc = read_sections(&text, directory, &arena, accounts, err);
+        rc = read_sections(&text, &reading, err);
     }
     if (rc != RC_OK) {
         return err_prefix(err, "%.300s", path);
@@ -268,4 +286,15 @@ enum rc accounts_read(const char *path, struct accounts **out_accounts, struct e
     *out_accounts = accounts;
     accounts = NULL;
     return RC_OK;
+}
+
+enum rc accounts_read(const char *path, struct accounts **out_accounts, struct err *err)
+{
+    return read_file(path, CHANNEL_WECHAT, NULL, out_accounts, err);
+}
+
+enum rc accounts_read_one(const char *path, enum channel channel, const char *name, struct accounts **out_accounts,
+                          struct err *err)
+{
+    return read_file(path, channel, name, out_accounts, err);
 }

@@ -30,6 +30,12 @@ struct accounts;
 
 /* RC_FATAL with ERR_CONFIG: which account and member, and what was expected. Never a secret. */
 enum rc accounts_read(const char *path, struct accounts **out_accounts, struct err *err) MUST_USE;
+/*
+ * One account alone, to judge a captured call by: the others are not looked at, and a secret that others may read is
+ * only warned of. *out_accounts is empty when there is none of this name.
+ */
+enum rc accounts_read_one(const char *path, enum channel channel, const char *name, struct accounts **out_accounts,
+                          struct err *err) MUST_USE;
 struct accounts *accounts_free(struct accounts *accounts); /* accepts NULL, returns NULL */
 /* NULL: there is none. */
 struct account *accounts_find(const struct accounts *accounts, enum channel channel, const char *name);

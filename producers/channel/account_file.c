@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 #define PIECE_BYTES 4096
 #define OTHERS (S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH)
 
@@ -93,7 +95,10 @@ enum rc account_file(struct account_reader *r, const char *member, const char *p
     if (!S_ISREG(st.st_mode)) {
         return account_fail(r, member, err, "%s is not a file", path);
     }
-    if (secret && (st.st_mode & OTHERS) != 0) {
+    if (secret && (st.st_mode & OTHERS) != 0 && r->lenient) {
+        log_warn("channel", "a file with a secret can be read or written by others", KV_S("member", r->where),
+                 KV_S("file", path));
+    } else if (secret && (st.st_mode & OTHERS) != 0) {
         return account_fail(r, member, err, "%s holds a secret and has the mode %03o, expected 600 or 400", path,
                             (unsigned)(st.st_mode & 0777));
     }

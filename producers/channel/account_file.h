@@ -17,6 +17,7 @@ struct account_reader {
     const char *directory; /* of the accounts file: paths are relative to it */
     struct arena *arena;   /* ends with the reading; copy what is kept */
     const char *where;     /* "wechat.shop1", for messages */
+    bool lenient;          /* a secret that others may read is warned of, not refused */
 };
 
 /* The name of a file, for account_file(). */

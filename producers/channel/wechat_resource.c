@@ -127,10 +127,10 @@ static void read_payment(struct fields *f, enum field_need need, struct channel_
 {
     e->payment_id = id(f, "out_trade_no", need);
     e->channel_txn_id = id(f, "transaction_id", need);
-    e->state = id(f, "trade_state", need);
+    e->state = id(f, "trade_state", FIELD_OPTIONAL);
     if (need == FIELD_REQUIRED) {
         read_amount(f, "total", e);
-        if (e->state != NULL && strcmp(e->state, "SUCCESS") == 0 && e->amount > 0) {
+        if ((e->state == NULL || strcmp(e->state, "SUCCESS") == 0) && e->amount > 0) {
             e->effect = EFFECT_SUCCEEDED;
         }
     }
@@ -141,9 +141,9 @@ static void read_refund(struct fields *f, bool done, struct channel_event *e)
     e->payment_id = id(f, "out_trade_no", FIELD_REQUIRED);
     e->channel_txn_id = id(f, "transaction_id", FIELD_REQUIRED);
     e->refund_id = id(f, "out_refund_no", FIELD_REQUIRED);
-    e->state = id(f, "refund_status", FIELD_REQUIRED);
+    e->state = id(f, "refund_status", FIELD_OPTIONAL);
     read_amount(f, "refund", e);
-    if (done && e->state != NULL && strcmp(e->state, "SUCCESS") == 0 && e->amount > 0) {
+    if (done && (e->state == NULL || strcmp(e->state, "SUCCESS") == 0) && e->amount > 0) {
         e->effect = EFFECT_REFUNDED;
     }
 }

@@ -30,10 +30,10 @@ static void setup(void)
     buf_init(&body, 65536);
     CLEANUP(freep) char *pem = rig_public_pem(RIG_KEY_B);
     rig_write(directory, "alipay.pem", pem);
-    accounts = rig_accounts(directory,
-                            "{\"alipay\": {\"v1\": {\"app_id\": \"2021000000000001\", \"public_key_file\": \"alipay.pem\"}, "
-                            "\"v2\": {\"app_id\": \"2021000000000001\", \"public_key_file\": \"alipay.pem\", "
-                            "\"sign_rule\": \"V2\"}}}");
+    accounts = rig_accounts(
+        directory, "{\"alipay\": {\"v1\": {\"app_id\": \"2021000000000001\", \"public_key_file\": \"alipay.pem\"}, "
+                   "\"v2\": {\"app_id\": \"2021000000000001\", \"public_key_file\": \"alipay.pem\", "
+                   "\"sign_rule\": \"V2\"}}}");
 }
 
 static void teardown(void)
@@ -89,12 +89,9 @@ Test(alipay_sign, refunds_say_the_total)
 
 Test(alipay_sign, all_bytes_survive_the_form)
 {
-    const struct alipay_param params[] = {{"notify_id", "n1"},
-                                          {"notify_time", "2027-01-15 16:00:00"},
-                                          {"app_id", "2021000000000001"},
-                                          {"charset", "utf-8"},
-                                          {"subject", "a&b=c+d%20 \xe4\xb8\xad\"\\~*"},
-                                          {"empty", ""}};
+    const struct alipay_param params[] = {
+        {"notify_id", "n1"},  {"notify_time", "2027-01-15 16:00:00"},       {"app_id", "2021000000000001"},
+        {"charset", "utf-8"}, {"subject", "a&b=c+d%20 \xe4\xb8\xad\"\\~*"}, {"empty", ""}};
     struct verdict v;
     for (int v2 = 0; v2 < 2; v2++) {
         buf_clear(&body);
