@@ -55,6 +55,9 @@ const char *callback_payload(const struct job *job);
 /* Headers and body, encrypted for the job's row. */
 void callback_keep(const struct gateway *g, struct job *job);
 
+/* callback_keeper.c: the thread of the sweep; opaque is the struct worker. */
+void *keeper_run(void *opaque);
+
 /* callback_answer.c: complete answers; they finish parked calls. */
 void callback_stored(struct job *job);
 void callback_refused(struct job *job);

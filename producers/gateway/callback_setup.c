@@ -26,6 +26,8 @@ enum rc callbacks_setup(struct gateway *g, const struct config *cfg, struct err 
     if (accounts_read(path, &g->accounts, err) != RC_OK) {
         return err_prefix(err, "option gateway.accounts");
     }
+    g->raw_keep_days = config_int(cfg, "gateway.raw.keep.days");
+    g->clock_skew_ms = config_int(cfg, "gateway.clock.skew.ms");
     g->n_verifiers = (size_t)config_int(cfg, "gateway.verifiers");
     log_info("gateway", "calls of channels are taken", KV_I("accounts", (int64_t)accounts_count(g->accounts)),
              KV_S("key", raw_keys_current(g->raw_keys)));

@@ -131,7 +131,7 @@ static enum rc start_workers(struct gateway *g, struct err *err)
         (void)snprintf(name, sizeof name, "verifier-%zu", i + 1);
         TRY(start_worker(g, &g->verifiers[i], name, verifier_run, err));
     }
-    return RC_OK;
+    return g->accounts == NULL ? RC_OK : start_worker(g, &g->keeper, "keeper", keeper_run, err);
 }
 
 static enum rc start_service(struct gateway *g, const struct config *cfg, struct err *err)
@@ -220,6 +220,7 @@ static void stop(struct gateway *g)
     for (size_t i = 0; i < g->n_writers; i++) {
         join_worker(&g->writers[i]);
     }
+    join_worker(&g->keeper);
     waiter_close(&g->waiter);
     join_worker(&g->waiter.worker);
     for (size_t i = 0; i < g->n_readers; i++) {

@@ -62,6 +62,9 @@ struct gateway {
     struct job_queue verifies;
     struct worker verifiers[GATEWAY_THREADS_MAX];
     size_t n_verifiers;
+    struct worker keeper;
+    int64_t raw_keep_days; /* 0 = for ever */
+    int64_t clock_skew_ms;
 
     _Atomic int writers_up;
     pthread_mutex_t ready_lock;

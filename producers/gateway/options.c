@@ -21,6 +21,14 @@ static const struct option OPTIONS[] = {
      .min = 1024,
      .max = (int64_t)GATEWAY_BODY_BYTES_MAX,
      .help = "Bytes of a request's body; a larger one gets 413."},
+    {.name = "gateway.clock.skew.ms",
+     .type = OPTION_INT,
+     .value = "30000",
+     .min = 1,
+     .max = 86400000,
+     .help =
+         "Milliseconds by which PostgreSQL's clock and this machine's may differ before that is an alarm; signed times "
+         "of channels are compared with this machine's."},
     {.name = "gateway.commit.wait.ms",
      .type = OPTION_INT,
      .value = "20000",
@@ -83,6 +91,12 @@ static const struct option OPTIONS[] = {
      .max = 65536,
      .help = "Requests that wait to be stored, and as many questions; further ones get 503 and nothing of them is "
              "stored."},
+    {.name = "gateway.raw.keep.days",
+     .type = OPTION_INT,
+     .value = "180",
+     .min = 0,
+     .max = 36500,
+     .help = "Days after which headers and bodies of channels' calls are erased; 0 = never. What they said stays."},
     {.name = "gateway.raw.keys.file",
      .type = OPTION_STRING,
      .value = "",

@@ -66,4 +66,4 @@ CREATE TABLE IF NOT EXISTS @SCHEMA@.payment_quarantine (
 CREATE INDEX IF NOT EXISTS payment_quarantine_open
     ON @SCHEMA@.payment_quarantine (created_at) WHERE settled_at IS NULL;
 CREATE INDEX IF NOT EXISTS payment_quarantine_waiting
-    ON @SCHEMA@.payment_quarantine (payment_id) WHERE settled_at IS NULL AND code = 'unknown_order';
+    ON @SCHEMA@.payment_quarantine (payment_id, id) WHERE settled_at IS NULL AND code = 'unknown_order';

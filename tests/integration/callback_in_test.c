@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "channel/reason.h"
+#include "gateway/callback_sweep.h"
 #include "gateway/store.h"
 #include "pg/conn.h"
 #include "support/callback_rig.h"
@@ -351,4 +353,140 @@ Test(callback_in, what_came_is_kept_and_cannot_be_read_without_the_key)
         "1");
     free(headers);
     free(body);
+}
+
+/* ---------------------------------------------------------------------------------------------------- what time does
+ */
+
+static int settled, contradicted;
+
+static void on_settled(void *opaque, const char *id, const char *payment_id, const char *against)
+{
+    (void)opaque;
+    cr_assert_eq(strlen(id), UUID_TEXT_LEN);
+    cr_assert_neq(payment_id[0], '\0');
+    settled += against == NULL ? 1 : 0;
+    contradicted += against == NULL ? 0 : 1;
+}
+
+/* All windows, once. */
+static void sweep(void)
+{
+    CLEANUP(sweep_walk_done) struct sweep_walk walk = {0};
+    int looked = SWEEP_WINDOW;
+    settled = contradicted = 0;
+    while (looked == SWEEP_WINDOW) {
+        cr_assert_eq(callback_sweep_orders(&rig.session, &walk, &looked, on_settled, NULL, &err), RC_OK, "%s",
+                     err.text);
+    }
+}
+
+Test(callback_in, an_unknown_order_runs_by_itself_when_it_appears)
+{
+    struct job *early = callback_paid(&rig, "n1", "A-1");
+    came(early, REASON_UNKNOWN_ORDER, "before its order");
+    came(callback_again(&rig, early), REASON_DUPLICATE, "again");
+    struct job *wrong = callback_paid(&rig, "n2", "A-2");
+    came(wrong, REASON_UNKNOWN_ORDER, "before another order");
+    sweep();
+    rows(2, 0, 2, "nothing to do yet");
+    callback_order(&st, "A-1", "wechat", 100, "CNY");
+    callback_order(&st, "A-2", "wechat", 200, "CNY");
+    sweep();
+    cr_assert_eq(settled, 1);
+    cr_assert_eq(contradicted, 1);
+    rows(2, 1, 1, "one runs, one does not fit");
+    stack_expect(
+        st.conn, "told",
+        "SELECT o.partition_key || ' ' || o.event_type || ' ' || (o.payload ->> 'amount') FROM payment_outbox o "
+        "JOIN payment_callbacks c ON c.event_id = o.id AND c.verdict = 'ok'",
+        "A-1 payment.succeeded 100");
+    stack_expect(st.conn, "settled",
+                 "SELECT settled_by || ' ' || released::text FROM payment_quarantine WHERE settled_at IS NOT NULL",
+                 "order appeared true");
+    stack_expect(
+        st.conn, "not settled",
+        "SELECT q.code || ' ' || c.verdict || ' ' || q.detail FROM payment_quarantine q JOIN payment_callbacks c "
+        "USING (id) WHERE q.settled_at IS NULL",
+        "conflict conflict amount_mismatch: the order has 200, the channel says 100");
+    sweep();
+    cr_assert_eq(settled + contradicted, 0, "once");
+    came(callback_again(&rig, early), REASON_DUPLICATE, "still the same");
+    came(early, REASON_OK, "whoever has not heard of it yet");
+    came(callback_again(&rig, wrong), REASON_DUPLICATE, "the contradiction, too");
+    rows(2, 1, 1, "nothing new");
+}
+
+Test(callback_in, thousands_that_wait_hide_nobody)
+{
+    came(callback_paid(&rig, "n1", "Z-9"), REASON_UNKNOWN_ORDER, "the last in the order of the walk");
+    stack_sql(
+        st.conn,
+        "INSERT INTO payment_callbacks (id, channel, account, merchant, notification_id, business_key, verdict, "
+        "event_type, effect, payment_id, content_hash, fingerprint) SELECT gen_random_uuid(), 'wechat', 'shop1', "
+        "'m', 'x' || i, 'x' || i, 'unknown_order', 't', 'payment.closed', 'A-' || (i %% 7), sha256(''), sha256('') "
+        "FROM generate_series(1, 2500) i");
+    stack_sql(st.conn, "INSERT INTO payment_quarantine (id, code, detail, payment_id, event_type, payload) SELECT id, "
+                       "verdict, '', payment_id, effect, '{}' FROM payment_callbacks WHERE account = 'shop1' AND "
+                       "notification_id LIKE 'x%%'");
+    callback_order(&st, "Z-9", "wechat", 100, "CNY");
+    sweep();
+    cr_assert_eq(settled, 1);
+    callback_order(&st, "A-3", "wechat", 100, "CNY");
+    sweep();
+    cr_assert_eq(settled, 357);
+    cr_assert_eq(contradicted, 0);
+}
+
+Test(callback_in, what_another_instance_has_in_hand_is_passed_over)
+{
+    came(callback_paid(&rig, "n1", "A-1"), REASON_UNKNOWN_ORDER, "waits");
+    callback_order(&st, "A-1", "wechat", 100, "CNY");
+    PGconn *other = stack_session(&st, false);
+    stack_sql(other, "BEGIN");
+    stack_sql(other, "SELECT FROM payment_quarantine FOR UPDATE");
+    sweep();
+    rows(1, 0, 1, "in hand");
+    stack_sql(other, "ROLLBACK");
+    sweep();
+    rows(1, 1, 0, "not any more");
+    PQfinish(other);
+}
+
+Test(callback_in, old_bytes_are_erased_and_the_rest_stays)
+{
+    int64_t erased = 0;
+    callback_order(&st, "A-1", "wechat", 100, "CNY");
+    callback_order(&st, "A-2", "wechat", 100, "CNY");
+    struct job *old = callback_paid(&rig, "n1", "A-1");
+    came(old, REASON_OK, "old");
+    came(callback_paid(&rig, "n2", "A-2"), REASON_OK, "young");
+    stack_sql(st.conn, "UPDATE payment_callbacks SET received_at = now() - interval '11 days' WHERE notification_id = "
+                       "'n1'");
+    cr_assert_eq(callback_sweep_erase(&rig.session, 12, 100, &erased, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(erased, 0);
+    cr_assert_eq(callback_sweep_erase(&rig.session, 10, 100, &erased, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(erased, 1);
+    cr_assert_eq(callback_sweep_erase(&rig.session, 10, 100, &erased, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(erased, 0);
+    stack_expect(st.conn, "what is left",
+                 "SELECT string_agg(notification_id || ' ' || (raw_body IS NULL AND raw_headers IS NULL AND key_id IS "
+                 "NULL)::text || ' ' || (erased_at IS NOT NULL)::text, ', ' ORDER BY 1) FROM (SELECT * FROM "
+                 "payment_callbacks ORDER BY notification_id) c",
+                 "n1 true true, n2 false false");
+    came(callback_again(&rig, old), REASON_DUPLICATE, "still known");
+}
+
+static int64_t ahead(void)
+{
+    return clock_utc_us() + 45000000;
+}
+
+Test(callback_in, clocks_that_differ_are_seen)
+{
+    int64_t skew_us = 0;
+    int64_t unsure_us = 0;
+    cr_assert_eq(callback_sweep_skew(&rig.session, ahead, &skew_us, &unsure_us, &err), RC_OK, "%s", err.text);
+    cr_assert(skew_us - unsure_us <= -44999999 && skew_us + unsure_us >= -45000001, "%lld +- %lld", (long long)skew_us,
+              (long long)unsure_us);
 }
