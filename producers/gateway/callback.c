@@ -66,10 +66,11 @@ enum call_next ask_callback(struct http_call *call, void *opaque)
     job->callback = c;
     job->wait_s = -1;
     look_at(call, c);
-    if (c->verdict.reason == REASON_OK && !job_queue_put(&g->verifies, job)) {
+    if (c->verdict.reason == REASON_OK) {
+        if (job_queue_put(&g->verifies, job)) {
+            return CALL_PARKED; /* and is the verifier's: not even its verdict may be looked at here */
+        }
         (void)verdict_refuse(&c->verdict, REASON_UNAVAILABLE, "too much is waiting to be verified");
-    } else if (c->verdict.reason == REASON_OK) {
-        return CALL_PARKED;
     }
     callback_answer(job);
     return CALL_ANSWERED;
