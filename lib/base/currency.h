@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How many digits behind the point a currency has, where it is not two: ISO 4217, list one (active codes).
+ * Currencies of ISO 4217, list one (active codes): how many digits behind the point, where it is not two, and numbers.
  *
  * Thread: any.
  */
@@ -15,5 +15,7 @@
 int currency_digits(const char *code);
 /* False: the standard says another number. Of what it does not list any number will do. */
 bool currency_digits_fit(const char *code, int digits);
+/* "156" is "CNY". False: the list has no such number. */
+bool currency_of_number(const char *digits, char out_code[4]);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The algorithm is fetched once, as in sha256.c. */
+/* The algorithms are fetched once, as in sha256.c. */
 #include "crypto/aes_gcm.h"
 
 #include <openssl/crypto.h>
@@ -9,11 +9,13 @@
 
 #define BYTES_MAX ((size_t)1 << 30)
 
-static EVP_CIPHER *cipher;
+static EVP_CIPHER *aes_128;
+static EVP_CIPHER *aes_256;
 
 static void fetch(void)
 {
-    cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+    aes_128 = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL);
+    aes_256 = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
 }
 
 /* Ready for the message: key, nonce and additional data are in it. */
@@ -21,6 +23,9 @@ static EVP_CIPHER_CTX *begin(const struct aes_gcm *g, size_t n, int encrypt)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, fetch);
+    const EVP_CIPHER *cipher = g->key_n == 0 || g->key_n == AES_GCM_KEY_BYTES ? aes_256
+                               : g->key_n == 16                               ? aes_128
+                                                                              : NULL;
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int done = 0;
     if (ctx == NULL || cipher == NULL || n > BYTES_MAX || g->aad_n > BYTES_MAX || g->nonce_n == 0 ||

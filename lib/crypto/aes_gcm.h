@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * AES-256-GCM of what is in memory; the tag of 16 bytes stands behind the ciphertext. A nonce must never serve twice
- * under one key. Aborts where there is no memory, or libcrypto has no AES-256-GCM.
+ * AES-GCM of what is in memory; the tag of 16 bytes stands behind the ciphertext. A nonce must never serve twice
+ * under one key. Aborts where there is no memory, or libcrypto has no AES-GCM.
  *
  * Thread: any.
  */
@@ -18,7 +18,8 @@
 
 /* aad, the additional data, is covered by the tag and not in the message; may be NULL with 0 bytes. */
 struct aes_gcm {
-    const unsigned char *key; /* AES_GCM_KEY_BYTES */
+    const unsigned char *key;
+    size_t key_n; /* 16 or 32; 0 = AES_GCM_KEY_BYTES */
     const void *nonce;
     size_t nonce_n; /* 1 to AES_GCM_NONCE_BYTES_MAX */
     const void *aad;

@@ -23,8 +23,17 @@ void base64_encode(const void *bytes, size_t n, char *out)
     *out = '\0';
 }
 
-/* 0..63, or -1 when it is no character of the alphabet. */
-static int value_of(char c)
+void base64url_encode(const void *bytes, size_t n, char *out)
+{
+    base64_encode(bytes, n, out);
+    out[BASE64URL_LENGTH(n)] = '\0';
+    for (; *out != '\0'; out++) {
+        *out = *out == '+' ? '-' : *out == '/' ? '_' : *out;
+    }
+}
+
+/* 0..63, or -1 when it is no character of the alphabet, whose last two are given. */
+static int value_of(char c, const char last[2])
 {
     if (c >= 'A' && c <= 'Z') {
         return c - 'A';
@@ -35,30 +44,24 @@ static int value_of(char c)
     if (c >= '0' && c <= '9') {
         return c - '0' + 52;
     }
-    if (c == '+') {
+    if (c == last[0]) {
         return 62;
     }
-    return c == '/' ? 63 : -1;
+    return c == last[1] ? 63 : -1;
 }
 
-bool base64_decode(const char *text, size_t text_n, void *out, size_t out_size, size_t *out_n)
+/* text_n without padding. */
+static bool decode(const char *text, size_t text_n, const char last[2], void *out, size_t out_size, size_t *out_n)
 {
-    if (text_n % 4 != 0) {
-        return false;
-    }
-    size_t padding = 0;
-    while (padding < 2 && padding < text_n && text[text_n - 1 - padding] == '=') {
-        padding++;
-    }
-    size_t n = text_n / 4 * 3 - padding;
-    if (n > out_size) {
+    size_t n = text_n / 4 * 3 + text_n % 4 * 3 / 4;
+    if (text_n % 4 == 1 || n > out_size) {
         return false;
     }
     unsigned char *to = out;
     uint32_t bits = 0;
     unsigned held = 0;
-    for (size_t i = 0; i < text_n - padding; i++) {
-        int v = value_of(text[i]);
+    for (size_t i = 0; i < text_n; i++) {
+        int v = value_of(text[i], last);
         if (v < 0) {
             return false;
         }
@@ -72,4 +75,21 @@ bool base64_decode(const char *text, size_t text_n, void *out, size_t out_size, 
     }
     *out_n = n;
     return bits == 0; /* what is left over must be nothing */
+}
+
+bool base64_decode(const char *text, size_t text_n, void *out, size_t out_size, size_t *out_n)
+{
+    if (text_n % 4 != 0) {
+        return false;
+    }
+    size_t padding = 0;
+    while (padding < 2 && padding < text_n && text[text_n - 1 - padding] == '=') {
+        padding++;
+    }
+    return decode(text, text_n - padding, "+/", out, out_size, out_n);
+}
+
+bool base64url_decode(const char *text, size_t text_n, void *out, size_t out_size, size_t *out_n)
+{
+    return decode(text, text_n, "-_", out, out_size, out_n);
 }

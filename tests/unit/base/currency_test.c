@@ -24,3 +24,19 @@ Test(currency, another_number_does_not_fit_where_the_standard_has_one)
     cr_expect(currency_digits_fit("GEM", 0));
     cr_expect(currency_digits_fit("COIN", 4));
 }
+
+Test(currency, numbers_stand_for_codes)
+{
+    static const struct {
+        const char *digits, *code;
+    } rows[] = {{"156", "CNY"}, {"840", "USD"}, {"978", "EUR"}, {"008", "ALL"}, {"986", "BRL"}, {"392", "JPY"}};
+    char code[4];
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        cr_assert(currency_of_number(rows[i].digits, code), "%s", rows[i].digits);
+        cr_assert_str_eq(code, rows[i].code);
+    }
+    static const char *const unknown[] = {"", "8", "08", "000", "999", "CNY", "1560", "56C", "NY "};
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
+        cr_assert_not(currency_of_number(unknown[i], code), "%s", unknown[i]);
+    }
+}
