@@ -12,6 +12,7 @@
 
 #define SPARE_CONNECTIONS 64 /* that are told 503 rather than kept waiting */
 #define ANSWER_HEADER_BYTES 4096
+#define PROXY_HEADER_MS_MAX 5000
 
 static enum rc open_socket(struct service *s, struct err *err)
 {
@@ -36,13 +37,30 @@ static size_t keep_escapes(void *opaque, struct MHD_Connection *conn, char *text
     return strlen(text);
 }
 
+static enum rc start_acceptor(struct service *s, struct err *err)
+{
+    int64_t request_ms = s->opt.limits.request_ms;
+    const struct acceptor_options opt = {.listen_fd = s->listen_fd,
+                                         .daemon = s->daemon,
+                                         .proxies = &s->proxies,
+                                         .header_ms =
+                                             request_ms < PROXY_HEADER_MS_MAX ? request_ms : PROXY_HEADER_MS_MAX};
+    return acceptor_start(&opt, &s->acceptor, err);
+}
+
 static enum rc start_daemon(struct service *s, struct err *err)
 {
     const struct service_limits *limits = &s->opt.limits;
     unsigned idle_s = (unsigned)((limits->idle_ms + 999) / 1000);
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
+    struct MHD_OptionItem more[2] = {{MHD_OPTION_END, 0, NULL}, {MHD_OPTION_END, 0, NULL}};
+    if (s->opt.proxy_protocol) {
+        flags |= MHD_USE_NO_LISTEN_SOCKET;
+    } else {
+        more[0] = (struct MHD_OptionItem){MHD_OPTION_LISTEN_SOCKET, s->listen_fd, NULL};
+    }
     s->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL, request_go_on, s,
-        MHD_OPTION_LISTEN_SOCKET, (MHD_socket)s->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+        flags, 0, NULL, NULL, request_go_on, s, MHD_OPTION_ARRAY, more, MHD_OPTION_CONNECTION_LIMIT,
         limits->connections + SPARE_CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT, limits->connections_per_address,
         MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         2 * limits->header_bytes + ANSWER_HEADER_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK,
@@ -50,6 +68,9 @@ static enum rc start_daemon(struct service *s, struct err *err)
         MHD_OPTION_NOTIFY_CONNECTION, conn_notify, s, MHD_OPTION_END);
     if (s->daemon == NULL) {
         FAIL(err, RC_FATAL, "cannot start an HTTP server on %s", s->address);
+    }
+    if (s->opt.proxy_protocol) {
+        return start_acceptor(s, err);
     }
     s->listen_fd = -1; /* the daemon's now */
     return RC_OK;
@@ -102,7 +123,11 @@ void service_drain(struct service *s)
     }
     s->drained = true;
     atomic_store(&s->stopping, true);
-    s->listen_fd = MHD_quiesce_daemon(s->daemon); /* ours again */
+    if (s->opt.proxy_protocol) {
+        s->acceptor = acceptor_stop(s->acceptor);
+    } else {
+        s->listen_fd = MHD_quiesce_daemon(s->daemon); /* ours again */
+    }
     if (s->listen_fd >= 0) {
         (void)shutdown(s->listen_fd, SHUT_RDWR);
     }

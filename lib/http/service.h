@@ -21,6 +21,9 @@
  * A route's function answers at once, or parks the request and lets another thread answer it later. Addresses other
  * than loopback are refused without callers; with none configured everybody on this machine is the caller "local".
  *
+ * With proxy_protocol each connection has to begin with the PROXY protocol's header within 5 s: the client is whom it
+ * names, for limits of one address too. What has none, or comes from elsewhere than the proxies, is closed.
+ *
  * Thread: one of libmicrohttpd, which runs the routes' functions (they must not block), and one that looks after slow
  * requests. service_* from the thread that started it, call_* see call.h.
  */
@@ -88,6 +91,7 @@ struct service_options {
     const struct net_list *proxies; /* whose word about the client counts; NULL = nobody's. Copied */
     unsigned forwarded_depth;  /* the address of X-Forwarded-For, counted from the right, that is the client; 0 = the
                                   header is not looked at */
+    bool proxy_protocol;       /* connections begin with its header, version 2, and come from proxies only */
     const char *tokens_option; /* named where an address needs tokens, "gateway.tokens.file" */
     void *opaque;              /* for the functions */
     service_done_fn done;      /* may be NULL */

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "http/accept.h"
 #include "http/listen.h"
 #include "http/service.h"
 
@@ -76,6 +77,7 @@ struct http_call {
 struct service {
     struct service_options opt;
     struct MHD_Daemon *daemon;
+    struct acceptor *acceptor; /* NULL: libmicrohttpd accepts itself */
     char address[LISTEN_TEXT_MAX];
     struct net_list proxies;
     int listen_fd;

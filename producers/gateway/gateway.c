@@ -140,6 +140,11 @@ static enum rc start_service(struct gateway *g, const struct config *cfg, struct
     if (net_list_parse(config_str(cfg, "gateway.proxies"), &proxies, err) != RC_OK) {
         return err_prefix(err, "option gateway.proxies");
     }
+    if (config_bool(cfg, "gateway.proxy.protocol") && proxies.n == 0) {
+        (void)err_set(err, RC_FATAL, __FILE__, __LINE__,
+                      "option gateway.proxy.protocol: nobody may connect; name the proxies in gateway.proxies");
+        return err_code(err, ERR_CONFIG);
+    }
     const char *tokens = config_str(cfg, "gateway.tokens.file");
     if (tokens[0] != '\0' && callers_read(tokens, &g->callers, err) != RC_OK) {
         return err_prefix(err, "option gateway.tokens.file");
@@ -158,6 +163,7 @@ static enum rc start_service(struct gateway *g, const struct config *cfg, struct
                    .request_ms = config_int(cfg, "gateway.request.timeout.ms")},
         .proxies = &proxies,
         .forwarded_depth = (unsigned)config_int(cfg, "gateway.forwarded.depth"),
+        .proxy_protocol = config_bool(cfg, "gateway.proxy.protocol"),
         .tokens_option = "gateway.tokens.file",
         .opaque = g,
         .done = count};

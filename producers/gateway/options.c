@@ -84,6 +84,12 @@ static const struct option OPTIONS[] = {
      .type = OPTION_STRING,
      .value = "",
      .help = "Networks of the proxies in front, `10.0.0.0/8, fd00::1`, whose word about the client's address counts."},
+    {.name = "gateway.proxy.protocol",
+     .type = OPTION_BOOL,
+     .value = "false",
+     .help =
+         "Connections begin with a header of the PROXY protocol, version 2, which names the client; others, and those "
+         "that do not come from gateway.proxies, are closed."},
     {.name = "gateway.queue.max",
      .type = OPTION_INT,
      .value = "4096",
