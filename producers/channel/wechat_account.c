@@ -274,11 +274,11 @@ void wechat_check(const struct account *account, int64_t now_s, account_finding_
     }
 }
 
-/* The last certificate's end: until then something of what is there verifies. */
+/* The last certificate's end: until then something of what is there verifies. Nothing there has ended long ago. */
 int64_t wechat_expires_s(const struct account *account)
 {
     CLEANUP(wechat_keys_unrefp) struct wechat_keys *keys = wechat_account_keys(account);
-    int64_t last = 0;
+    int64_t last = 1;
     for (size_t i = 0; i < wechat_keys_count(keys); i++) {
         int64_t end = wechat_keys_at(keys, i)->not_after_s;
         if (end == 0) {

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <openssl/bn.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,9 @@ X509 *rig_root(enum rig_ca ca)
         ca_keys[ca] = EVP_EC_gen("P-256");
         X509 *root = make(ca_keys[ca], "sluice test root", ca == RIG_CA ? "01" : "02", RIG_NOW_S - 3650 * RIG_DAY_S,
                           RIG_NOW_S + 3650 * RIG_DAY_S);
+        X509_EXTENSION *is_ca = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+        cr_assert_eq(X509_add_ext(root, is_ca, -1), 1);
+        X509_EXTENSION_free(is_ca);
         sign(root, ca);
         roots[ca] = root;
     }
