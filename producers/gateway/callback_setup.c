@@ -2,6 +2,7 @@
 /* What calls of channels need: accounts, keys for what is kept; and gauges of both. */
 #include "base/log.h"
 #include "gateway/callback.h"
+#include "gateway/callback_keys.h"
 #include "gateway/gateway_internal.h"
 
 static enum rc read_keys(struct gateway *g, const char *path, struct err *err)
@@ -28,6 +29,7 @@ enum rc callbacks_setup(struct gateway *g, const struct config *cfg, struct err 
     }
     g->raw_keep_days = config_int(cfg, "gateway.raw.keep.days");
     g->clock_skew_ms = config_int(cfg, "gateway.clock.skew.ms");
+    TRY(callback_keys_start(g->ctx, cfg, g->accounts, &g->keys, err));
     g->n_verifiers = (size_t)config_int(cfg, "gateway.verifiers");
     log_info("gateway", "calls of channels are taken", KV_I("accounts", (int64_t)accounts_count(g->accounts)),
              KV_S("key", raw_keys_current(g->raw_keys)));
@@ -36,6 +38,7 @@ enum rc callbacks_setup(struct gateway *g, const struct config *cfg, struct err 
 
 void callbacks_done(struct gateway *g)
 {
+    g->keys = callback_keys_stop(g->keys);
     g->accounts = accounts_free(g->accounts);
     g->raw_keys = raw_keys_free(g->raw_keys);
 }
@@ -49,7 +52,7 @@ static void watch_expiry(const struct gateway *g)
         int64_t expires_s = CHANNEL_OPS[a->channel].expires_s(a);
         if (expires_s != 0) {
             metric_set(metric_gauge("sluice_gateway_certificate_expiry_seconds",
-                                    "Seconds until the first of what the account verifies with runs out.",
+                                    "Seconds until the last of what the account verifies with runs out.",
                                     "channel=\"%s\",account=\"%s\"", channel_name(a->channel), a->name),
                        (double)(expires_s - now_s));
         }

@@ -8,6 +8,7 @@
 #include "crypto/sha256.h"
 #include "gateway/ask.h"
 #include "gateway/callback.h"
+#include "gateway/callback_keys.h"
 
 #define TURN_MS 1000
 #define HEADER_TEXT_MAX ((size_t)1 << 20)
@@ -99,6 +100,9 @@ void callback_verify(struct gateway *g, struct job *job)
     } else if (c->verdict.reason == REASON_TS_STALE && c->verdict.genuine) {
         hand_on(g, job);
     } else {
+        if (c->verdict.reason == REASON_SERIAL_UNKNOWN) {
+            callback_keys_unknown(g->keys, c->account, &c->capture);
+        }
         callback_refused(job);
     }
 }

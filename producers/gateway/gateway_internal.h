@@ -58,7 +58,8 @@ struct gateway {
     /* Calls of channels; all of it unused without accounts. */
     struct accounts *accounts;
     struct raw_keys *raw_keys;
-    int64_t (*now_us)(void); /* UTC, microseconds */
+    struct callback_keys *keys; /* NULL before they are up */
+    int64_t (*now_us)(void);    /* UTC, microseconds */
     struct job_queue verifies;
     struct worker verifiers[GATEWAY_THREADS_MAX];
     size_t n_verifiers;

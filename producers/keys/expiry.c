@@ -41,16 +41,12 @@ static void say(const struct account *account, int64_t end_s, int64_t now_s)
               KV_S("channel", channel_name(account->channel)), KV_S("account", account->name), KV_S("ends", at));
 }
 
-/* In alarm or not. A gauge of 0 stands for keys without end. */
+/* In alarm or not. */
 static bool look(struct expiry *x, size_t i, int64_t now_s)
 {
     const struct account *account = accounts_at(x->accounts, i);
     int64_t end_s = CHANNEL_OPS[account->channel].expires_s(account);
     bool alarm = end_s != 0 && end_s - now_s <= KEYS_ALARM_S;
-    metric_set(metric_gauge("sluice_gateway_keys_end_timestamp_seconds",
-                            "When the last key ends with which an account verifies; 0 = never.",
-                            "channel=\"%s\",account=\"%s\"", channel_name(account->channel), account->name),
-               (double)end_s);
     metric_set(metric_gauge("sluice_gateway_keys_end_soon",
                             "1 = the last key with which an account verifies ends within 72 hours, or has ended.",
                             "channel=\"%s\",account=\"%s\"", channel_name(account->channel), account->name),

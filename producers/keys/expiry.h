@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Until when accounts can verify: a gauge of each, and an alarm KEYS_ALARM_S before the last key of one ends, in the
- * log once a day. For all channels.
+ * An alarm KEYS_ALARM_S before the last key of an account ends: a gauge, and once a day a line in the log. For all
+ * channels.
  *
  * Thread: one at a time.
  */

@@ -70,7 +70,7 @@ static enum rc check(const struct wechat_cert *cert, const char *serial, const s
         FAIL(err, RC_REJECT, "the certificate ends before it begins");
     }
     int64_t day_s = now_s < cert->begins_s ? cert->begins_s : now_s; /* one that has not begun is wanted, too */
-    day_s = day_s >= cert->ends_s ? cert->ends_s - 1 : day_s; /* OpenSSL takes the last second for too late */
+    day_s = day_s >= cert->ends_s ? cert->ends_s - 1 : day_s;        /* OpenSSL takes the last second for too late */
     if (roots != NULL && !cert_roots_lead_to(roots, cert->x509, day_s)) {
         FAIL(err, RC_REJECT, "the certificate does not come from the certificates in root_file");
     }

@@ -38,11 +38,10 @@ static bool is_genuine(const char *request)
     size_t n = 0;
     if (header == NULL || !part(header, "mchid", mchid, sizeof mchid) ||
         !part(header, "nonce_str", nonce, sizeof nonce) || !part(header, "timestamp", timestamp, sizeof timestamp) ||
-        !part(header, "serial_no", serial, sizeof serial) ||
-        !part(header, "signature", signature, sizeof signature) || strcmp(mchid, PLATFORM_MCHID) != 0 ||
-        strcmp(serial, PLATFORM_MERCHANT_SERIAL) != 0 ||
-        strncmp(request, "GET /v3/certificates HTTP/1.1\r\n", 31) != 0 || strstr(request, "\r\nAccept: application/json\r\n") == NULL ||
-        strstr(request, "\r\nUser-Agent: ") == NULL) {
+        !part(header, "serial_no", serial, sizeof serial) || !part(header, "signature", signature, sizeof signature) ||
+        strcmp(mchid, PLATFORM_MCHID) != 0 || strcmp(serial, PLATFORM_MERCHANT_SERIAL) != 0 ||
+        strncmp(request, "GET /v3/certificates HTTP/1.1\r\n", 31) != 0 ||
+        strstr(request, "\r\nAccept: application/json\r\n") == NULL || strstr(request, "\r\nUser-Agent: ") == NULL) {
         return false;
     }
     (void)snprintf(text, sizeof text, "GET\n/v3/certificates\n%s\n%s\n\n", timestamp, nonce);
@@ -57,8 +56,9 @@ static void add_item(const struct platform *p, size_t i, struct buf *out)
 {
     enum platform_fault fault = p->items[i].fault;
     CLEANUP(freep) char *one = rig_certificate_pem(p->items[i].certificate);
-    CLEANUP(freep) char *pem = fault == ITEM_TWO_CERTIFICATES ? xasprintf("%s%s", one, one)
-                                                              : xstrdup(fault == ITEM_NO_CERTIFICATE ? "hello" : one);
+    CLEANUP(freep)
+    char *pem = fault == ITEM_TWO_CERTIFICATES ? xasprintf("%s%s", one, one)
+                                               : xstrdup(fault == ITEM_NO_CERTIFICATE ? "hello" : one);
     const char *key = fault == ITEM_OTHER_APIV3_KEY ? OTHER_APIV3_KEY : RIG_APIV3_KEY;
     if (fault == ITEM_NO_OBJECT) {
         (void)buf_puts(out, "17");

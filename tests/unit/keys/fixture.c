@@ -58,11 +58,12 @@ void keys_accounts(const char *members, const char *others)
     fx.manager = wechat_manager_free(fx.manager);
     fx.accounts = accounts_free(fx.accounts);
     platform_api_base(&fx.platform, base);
-    CLEANUP(freep) char *json = xasprintf(
-        "{\"wechat\": {\"shop1\": {%s\"mchid\": \"" PLATFORM_MCHID "\", \"apiv3_key_file\": \"apiv3.key\", "
-        "\"merchant_serial\": \"" PLATFORM_MERCHANT_SERIAL "\", \"merchant_key_file\": \"merchant.pem\", "
-        "\"api_base\": \"%s\"}%s}}",
-        members, base, others);
+    CLEANUP(freep)
+    char *json =
+        xasprintf("{\"wechat\": {\"shop1\": {%s\"mchid\": \"" PLATFORM_MCHID "\", \"apiv3_key_file\": \"apiv3.key\", "
+                  "\"merchant_serial\": \"" PLATFORM_MERCHANT_SERIAL "\", \"merchant_key_file\": \"merchant.pem\", "
+                  "\"api_base\": \"%s\"}%s}}",
+                  members, base, others);
     fx.accounts = rig_accounts(fx.directory, json);
 }
 

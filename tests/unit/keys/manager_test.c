@@ -209,8 +209,8 @@ Test(wechat_manager, accounts_of_one_merchant_share)
     keys_manage(false);
     platform_list(&fx.platform, fx.a, SERIAL_A, ITEM_GOOD);
     keys_advance(0);
-    CLEANUP(wechat_keys_unrefp) struct wechat_keys *keys =
-        wechat_account_keys(accounts_find(fx.accounts, CHANNEL_WECHAT, "shop2"));
+    CLEANUP(wechat_keys_unrefp)
+    struct wechat_keys *keys = wechat_account_keys(accounts_find(fx.accounts, CHANNEL_WECHAT, "shop2"));
     cr_expect_not_null(wechat_keys_find(keys, SERIAL_A));
     cr_expect_not_null(wechat_keys_find(keys, "PUB_KEY_ID_1"));
     cr_expect_eq(requests(), 1);

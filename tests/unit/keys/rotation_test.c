@@ -63,8 +63,8 @@ static void live_day(int day, X509 *b)
 
 Test(wechat_rotation, day_by_day)
 {
-    X509 *b = rig_certificate(RIG_CA, rig_pkey(RIG_KEY_B), SERIAL_B, RIG_NOW_S + 25 * RIG_DAY_S,
-                              RIG_NOW_S + 400 * RIG_DAY_S);
+    X509 *b =
+        rig_certificate(RIG_CA, rig_pkey(RIG_KEY_B), SERIAL_B, RIG_NOW_S + 25 * RIG_DAY_S, RIG_NOW_S + 400 * RIG_DAY_S);
     platform_list(&fx.platform, fx.a, SERIAL_A, ITEM_GOOD);
     restart();
     keys_advance(0);
