@@ -18,7 +18,8 @@
 #include "base/err.h"
 #include "crypto/sha256.h"
 
-#define RSA_BITS_MIN 2048 /* what a platform signs with is never shorter */
+#define RSA_BITS_MIN 2048  /* what a platform signs with is never shorter */
+#define RSA_BITS_WEAK 1024 /* what a verdict can still be given on */
 #define RSA_BITS_MAX 8192
 #define RSA_SIGNATURE_BYTES_MAX (RSA_BITS_MAX / 8)
 #define RSA_SERIAL_MAX 64 /* hexadecimal digits of a certificate's serial number, with the NUL */
@@ -39,6 +40,9 @@ struct rsa_certificate {
  */
 enum rc rsa_read_public(const char *text, size_t n, struct rsa_key **out_key, struct rsa_certificate *out_cert,
                         struct err *err) MUST_USE;
+/* The same, but takes keys from RSA_BITS_WEAK on: for a verdict that names what is wrong with them. */
+enum rc rsa_read_public_weak(const char *text, size_t n, struct rsa_key **out_key, struct rsa_certificate *out_cert,
+                             struct err *err) MUST_USE;
 /* A private key in PEM, without a passphrase; or bare base64 of its DER. The same errors; none shows the key. */
 enum rc rsa_read_private(const char *text, size_t n, struct rsa_key **out_key, struct err *err) MUST_USE;
 

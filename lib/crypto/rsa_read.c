@@ -106,18 +106,18 @@ static bool describe(const X509 *x, struct rsa_certificate *out)
 /* ------------------------------------------------------------------------------------------------------- keys */
 
 /* Takes pkey in any case. */
-static enum rc checked(EVP_PKEY *pkey, bool can_sign, struct rsa_key **out_key, struct err *err)
+static enum rc checked(EVP_PKEY *pkey, int bits_min, bool can_sign, struct rsa_key **out_key, struct err *err)
 {
     int bits = EVP_PKEY_get_bits(pkey);
     bool rsa = EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA;
-    if (rsa && bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX) {
+    if (rsa && bits >= bits_min && bits <= RSA_BITS_MAX) {
         return rsa_key_new(pkey, can_sign, out_key, err);
     }
     EVP_PKEY_free(pkey);
     if (!rsa) {
         return refuse(err, "the key is not an RSA key");
     }
-    (void)err_set(err, RC_FATAL, __FILE__, __LINE__, "the RSA key has %d bits, expected %d to %d", bits, RSA_BITS_MIN,
+    (void)err_set(err, RC_FATAL, __FILE__, __LINE__, "the RSA key has %d bits, expected %d to %d", bits, bits_min,
                   RSA_BITS_MAX);
     return err_code(err, ERR_CONFIG);
 }
@@ -143,8 +143,8 @@ static EVP_PKEY *public_of_der(const char *text, size_t n)
     return pkey;
 }
 
-enum rc rsa_read_public(const char *text, size_t n, struct rsa_key **out_key, struct rsa_certificate *out_cert,
-                        struct err *err)
+static enum rc read_public(const char *text, size_t n, int bits_min, struct rsa_key **out_key,
+                           struct rsa_certificate *out_cert, struct err *err)
 {
     struct rsa_certificate cert = {0};
     bool sound = true;
@@ -156,10 +156,22 @@ enum rc rsa_read_public(const char *text, size_t n, struct rsa_key **out_key, st
         EVP_PKEY_free(pkey);
         return refuse(err, "the certificate's serial number or times are malformed");
     }
-    TRY(checked(pkey, false, out_key, err));
+    TRY(checked(pkey, bits_min, false, out_key, err));
     ERR_clear_error();
     *out_cert = cert;
     return RC_OK;
+}
+
+enum rc rsa_read_public(const char *text, size_t n, struct rsa_key **out_key, struct rsa_certificate *out_cert,
+                        struct err *err)
+{
+    return read_public(text, n, RSA_BITS_MIN, out_key, out_cert, err);
+}
+
+enum rc rsa_read_public_weak(const char *text, size_t n, struct rsa_key **out_key, struct rsa_certificate *out_cert,
+                             struct err *err)
+{
+    return read_public(text, n, RSA_BITS_WEAK, out_key, out_cert, err);
 }
 
 enum rc rsa_read_private(const char *text, size_t n, struct rsa_key **out_key, struct err *err)
@@ -181,7 +193,7 @@ enum rc rsa_read_private(const char *text, size_t n, struct rsa_key **out_key, s
     if (pkey == NULL) {
         return refuse(err, "expected a private key in PEM, without a passphrase");
     }
-    TRY(checked(pkey, true, out_key, err));
+    TRY(checked(pkey, RSA_BITS_MIN, true, out_key, err));
     ERR_clear_error();
     return RC_OK;
 }

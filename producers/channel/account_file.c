@@ -141,11 +141,18 @@ enum rc account_private_key(struct account_reader *r, const char *member, const 
     return rc == RC_OK ? RC_OK : account_wrap(r, member, path, err);
 }
 
+enum rc account_rsa(const struct account_reader *r, const struct buf *text, struct rsa_key **out_key,
+                    struct rsa_certificate *out_cert, struct err *err)
+{
+    return r->lenient ? rsa_read_public_weak(buf_str(text), text->len, out_key, out_cert, err)
+                      : rsa_read_public(buf_str(text), text->len, out_key, out_cert, err);
+}
+
 enum rc account_public_key(struct account_reader *r, const char *member, const char *path, struct rsa_key **out_key,
                            struct rsa_certificate *out_cert, struct err *err)
 {
     CLEANUP(buf_done) struct buf text;
     TRY(account_file(r, member, path, false, &text, err));
-    enum rc rc = rsa_read_public(buf_str(&text), text.len, out_key, out_cert, err);
+    enum rc rc = account_rsa(r, &text, out_key, out_cert, err);
     return rc == RC_OK ? RC_OK : account_wrap(r, member, path, err);
 }

@@ -17,7 +17,7 @@ struct account_reader {
     const char *directory; /* of the accounts file: paths are relative to it */
     struct arena *arena;   /* ends with the reading; copy what is kept */
     const char *where;     /* "wechat.shop1", for messages */
-    bool lenient;          /* a secret that others may read is warned of, not refused */
+    bool lenient; /* a secret that others may read is warned of, not refused; a key that is too short gets a verdict */
 };
 
 /* The name of a file, for account_file(). */
@@ -48,5 +48,8 @@ enum rc account_private_key(struct account_reader *r, const char *member, const 
                             struct err *err) MUST_USE;
 enum rc account_public_key(struct account_reader *r, const char *member, const char *path, struct rsa_key **out_key,
                            struct rsa_certificate *out_cert, struct err *err) MUST_USE;
+/* The same of what was read already; a failure has no account and member in it yet. */
+enum rc account_rsa(const struct account_reader *r, const struct buf *text, struct rsa_key **out_key,
+                    struct rsa_certificate *out_cert, struct err *err) MUST_USE;
 
 #endif

@@ -72,7 +72,7 @@ static void signed_text(const struct form *form, enum alipay_rule rule, bool wit
 static bool fits(const struct rsa_key *key, const struct signed_form *s, const struct buf *text, struct verdict *v)
 {
     const struct sha256_part part = {buf_str(text), text->len};
-    if (rsa_bits(key) < RSA_BITS_MIN || !rsa_verify(key, &part, 1, s->signature, s->signature_n)) {
+    if (!rsa_verify(key, &part, 1, s->signature, s->signature_n)) {
         return false;
     }
     verdict_genuine(v, CHANNEL_ALIPAY, part.bytes, part.n, s->signature, s->signature_n);
@@ -134,6 +134,11 @@ static enum channel_reason check_signature(const struct alipay_account *own, con
     buf_init(&text, 2 * CHANNEL_BODY_BYTES_MAX);
     if (find_keys(own, s->form, now_s, &c, v) != REASON_OK) {
         return v->reason;
+    }
+    for (size_t i = 0; i < c.n; i++) {
+        if (rsa_bits(c.keys[i]) < RSA_BITS_MIN) {
+            return verdict_refuse(v, REASON_POLICY_WEAK_ALG, "the account's key has less than %d bits", RSA_BITS_MIN);
+        }
     }
     bool has_sn = form_get(s->form, CERT_SN) != NULL;
     for (int with_sn = 1; with_sn >= (has_sn ? 0 : 1); with_sn--) {

@@ -86,7 +86,7 @@ static enum rc read_cert(struct account_reader *r, const struct body_value *v, s
         return account_fail(r, member, err, "expected at most %d certificates, named by their SN", ALIPAY_CERTS_MAX);
     }
     TRY(account_file(r, member, v->text, false, &text, err));
-    if (rsa_read_public(buf_str(&text), text.len, &cert.key, &facts, err) != RC_OK) {
+    if (account_rsa(r, &text, &cert.key, &facts, err) != RC_OK) {
         return account_wrap(r, member, v->text, err);
     }
     copy(cert.sn, sizeof cert.sn, v->key);

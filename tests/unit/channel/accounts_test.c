@@ -146,6 +146,37 @@ Test(accounts, secrets_are_for_their_owner_only)
     cr_expect_str_eq(got, "wechat.shop.apiv3_key_file: short has 31 bytes, expected the 32 of the APIv3 key");
 }
 
+/* `sluice verify` reads one account, and says what is wrong with a call before what is wrong with the file. */
+Test(accounts, one_account_is_read_alone_and_leniently)
+{
+    struct err err = {0};
+    struct accounts *accounts = NULL;
+    EVP_PKEY *weak_key = test_key(TEST_KEY_WEAK);
+    CLEANUP(freep) char *weak = test_public_pem(weak_key);
+    rig_put(&rig, "weak.pem", weak, 0644);
+    rig_put(&rig, "apiv3", RIG_APIV3_KEY, 0644);
+    rig_put(&rig, "accounts.json",
+            "{\"wechat\":{\"bad\":{},\"shop\":{\"mchid\":\"1\",\"apiv3_key_file\":\"apiv3\",\"keys\":{\"W\":\"weak."
+            "pem\"}}},"
+            "\"alipay\":{\"shop\":{\"app_id\":\"1\",\"public_key_file\":\"weak.pem\"}}}",
+            0644);
+    CLEANUP(freep) char *path = xstrdup(rig_path(&rig, "accounts.json"));
+    cr_assert_eq(accounts_read(path, &accounts, &err), RC_FATAL);
+    cr_assert_eq(accounts_read_one(path, CHANNEL_WECHAT, "shop", &rig.accounts, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(accounts_count(rig.accounts), 1);
+    EVP_PKEY_free(rig.key_a);
+    rig.key_a = weak_key;
+    struct call call;
+    wechat_call_make(&rig, &(struct wechat_call){.serial = "W"}, &call);
+    cr_expect_eq(rig_verify(&rig, CHANNEL_WECHAT, "shop", &call.capture, RIG_NOW), REASON_POLICY_WEAK_ALG);
+    call_done(&call);
+    rig.accounts = accounts_free(rig.accounts);
+    cr_assert_eq(accounts_read_one(path, CHANNEL_ALIPAY, "shop", &rig.accounts, &err), RC_OK, "%s", err.text);
+    alipay_call_make(&rig, &(struct alipay_call){0}, &call);
+    cr_expect_eq(rig_verify(&rig, CHANNEL_ALIPAY, "shop", &call.capture, RIG_NOW), REASON_POLICY_WEAK_ALG);
+    call_done(&call);
+}
+
 Test(accounts, what_is_too_large_is_refused)
 {
     CLEANUP(freep) char *large = xcalloc(ACCOUNTS_FILE_BYTES_MAX + 2, 1);

@@ -67,6 +67,10 @@ Test(answer, what_is_stored_is_acknowledged_as_each_channel_wants_it)
     for (int channel = 0; channel < CHANNELS_N; channel++) {
         for (int reason = 0; reason <= REASON_ACKNOWLEDGED_LAST; reason++) {
             struct channel_answer a = answer_of((enum channel)channel, (enum channel_reason)reason, "{\"safe\":1}");
+            if (channel == CHANNEL_APPLEPAY && reason == REASON_CONFLICT) { /* a token that paid for something else */
+                cr_expect(a.status == 409 && strstr(a.body, "\"verified\":false") != NULL);
+                continue;
+            }
             cr_expect_eq(a.status, 200);
             cr_expect_str_eq(a.body, BODIES[channel]);
             cr_expect_str_eq(a.content_type, channel == CHANNEL_ALIPAY ? "text/plain" : "application/json");
