@@ -75,6 +75,12 @@ int cmd_verify_alipay(const struct cli *cli);
 int cmd_verify_appstore(const struct cli *cli);
 int cmd_verify_applepay(const struct cli *cli);
 
+int cmd_gateway_quarantine_ls(const struct cli *cli);      /* gateway_quarantine.c; --all, --code, --limit */
+int cmd_gateway_quarantine_show(const struct cli *cli);    /* the same; ID */
+int cmd_gateway_quarantine_release(const struct cli *cli); /* the same; ID, --as, --note */
+int cmd_gateway_quarantine_dismiss(const struct cli *cli);
+int cmd_gateway_erase(const struct cli *cli);          /* gateway_raw.c; --payment, --before */
+int cmd_gateway_reverify(const struct cli *cli);       /* gateway_raw.c; --since, --channel, --account, --reason */
 int cmd_gateway_accounts_check(const struct cli *cli); /* gateway_accounts.c; FILE, --at */
 
 int cmd_receive(const struct cli *cli); /* receive.c; --listen, --secret-file, --ids-max */

@@ -22,8 +22,77 @@ static const struct command ACCOUNTS_CHILDREN[] = {
      .run = cmd_gateway_accounts_check,
      .no_config = true},
 };
+
+static const struct command_flag QUARANTINE_LS_FLAGS[] = {
+    {"all", NULL, "Also those that are settled."},
+    {"code", "CODE", "Only conflict or unknown_order."},
+    {"limit", "N", "At most so many, the newest (default 100)."},
+};
+static const struct command_flag SETTLE_FLAGS[] = {
+    {"as", "NAME", "Who decides it; needed."},
+    {"note", "TEXT", "Why; needed."},
+};
+static const struct command QUARANTINE_CHILDREN[] = {
+    {.name = "ls",
+     .help = "What is open, the newest first.",
+     FLAGS(QUARANTINE_LS_FLAGS),
+     .run = cmd_gateway_quarantine_ls},
+    {.name = "show",
+     .args = "ID",
+     .help = "One notification: what it says, what stands against it.",
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_gateway_quarantine_show},
+    {.name = "release",
+     .args = "ID",
+     .help = "Tell the ledger: its event goes to payment_outbox, under a new id.",
+     .more = "The ledger compares it with the order once more. Exit code 3 when it is settled already or has no event, "
+             "4 when\n"
+             "there is none of this id.",
+     FLAGS(SETTLE_FLAGS),
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_gateway_quarantine_release},
+    {.name = "dismiss",
+     .args = "ID",
+     .help = "The ledger is not told; it is settled.",
+     FLAGS(SETTLE_FLAGS),
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_gateway_quarantine_dismiss},
+};
+
+static const struct command_flag REVERIFY_FLAGS[] = {
+    {"since", "WHEN", "Only what came at or after: RFC 3339, or 30m, 12h, 7d before now."},
+    {"channel", "CHANNEL", "Only wechat, alipay, appstore or applepay."},
+    {"account", "NAME", "Only of this account."},
+    {"reason", "REASON", "Only what is ok, conflict or unknown_order."},
+};
+static const struct command_flag ERASE_FLAGS[] = {
+    {"payment", "ID", "Of all calls about this payment."},
+    {"before", "WHEN", "Of all calls that came before: RFC 3339, or 30m, 12h, 7d before now."},
+};
+
 const struct command GATEWAY_CHILDREN[GATEWAY_CHILDREN_N] = {
     {.name = "accounts", .help = "Merchants' accounts at the channels.", CHILDREN(ACCOUNTS_CHILDREN)},
+    {.name = "quarantine",
+     .help = "Genuine notifications that contradict what is stored, or have no order (docs/gateway.md).",
+     CHILDREN(QUARANTINE_CHILDREN)},
+    {.name = "reverify",
+     .help = "Judge stored calls once more, by this build and the accounts as they are now.",
+     .more =
+         "Decrypts headers and bodies and verifies them as of the time they came. A line for each difference: what\n"
+         "was stored, what it is now; \"unreadable\" where the account, the key or the bytes are missing. Nothing is\n"
+         "changed. Needs gateway.accounts and gateway.raw.keys.file; exit code 3 when anything differs.",
+     FLAGS(REVERIFY_FLAGS),
+     .run = cmd_gateway_reverify},
+    {.name = "erase",
+     .help = "Erase headers and bodies of stored calls before gateway.raw.keep.days does.",
+     .more =
+         "What the calls said stays, so that repetitions are known and the ledger can be explained. Needs one of the\n"
+         "two; --dry-run counts; without a terminal it needs --yes.",
+     FLAGS(ERASE_FLAGS),
+     .run = cmd_gateway_erase},
 };
 
 static const struct command_flag VERIFY_CHANNEL_FLAGS[] = {

@@ -5,7 +5,7 @@
 
 #include "command.h"
 
-#define GATEWAY_CHILDREN_N 1
+#define GATEWAY_CHILDREN_N 4
 extern const struct command GATEWAY_CHILDREN[GATEWAY_CHILDREN_N];
 
 #define VERIFY_CHILDREN_N 5

@@ -17,14 +17,14 @@ static void make_keys(struct callback_rig *rig)
 {
     static const char KEYS[] = "# of the tests\nk2 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
                                "k1 /v79/Pv6+fj39vX08/Lx8O/u7ezr6uno5+bl5OPi4eA=\n";
-    char path[] = "/tmp/sluice-raw-keys.XXXXXX";
+    char *path = rig->keys_path;
     struct err err;
+    (void)snprintf(path, sizeof rig->keys_path, "/tmp/sluice-raw-keys.XXXXXX");
     int fd = mkstemp(path);
     cr_assert(fd >= 0);
     cr_assert_eq(write(fd, KEYS, sizeof KEYS - 1), (ssize_t)sizeof KEYS - 1);
     (void)close(fd);
     cr_assert_eq(raw_keys_read(path, &rig->g.raw_keys, &err), RC_OK, "%s", err.text);
-    (void)unlink(path);
 }
 
 void callback_rig_open(struct callback_rig *rig, const struct stack *st)
@@ -44,6 +44,7 @@ void callback_rig_open(struct callback_rig *rig, const struct stack *st)
 void callback_rig_close(struct callback_rig *rig)
 {
     session_close(&rig->session);
+    (void)unlink(rig->keys_path);
     rig->g.raw_keys = raw_keys_free(rig->g.raw_keys);
     arena_done(&rig->arena);
 }

@@ -12,6 +12,7 @@
 
 struct callback_rig {
     struct gateway g; /* keys only */
+    char keys_path[64];
     struct account accounts[CHANNELS_N];
     struct arena arena;
     struct session_options options;
