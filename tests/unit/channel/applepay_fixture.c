@@ -11,11 +11,8 @@ struct applepay_account own;
 struct account account = {.channel = CHANNEL_APPLEPAY, .name = "shop1", .own = &own};
 X509 *merchant;
 
-const struct applepay_payment PAYMENT = {.transaction_id = TOKEN_ID,
-                                         .dpan = "4817499130000017",
-                                         .expires = "311231",
-                                         .currency = "156",
-                                         .amount = 1200};
+const struct applepay_payment PAYMENT = {
+    .transaction_id = TOKEN_ID, .dpan = "4817499130000017", .expires = "311231", .currency = "156", .amount = 1200};
 
 void applepay_setup(void)
 {

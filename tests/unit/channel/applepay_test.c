@@ -25,7 +25,8 @@ Test(applepay, a_genuine_token_is_accepted_and_told_safely)
     cr_assert_str_eq(v->event.currency, "CNY");
     cr_assert_eq(v->event.at_us, NOW * 1000000);
     cr_assert_str_eq(v->event.safe,
-                     "{\"verified\": true, \"transaction_id\": \"" TOKEN_ID "\", \"amount\": 1200, \"currency\": \"CNY\", "
+                     "{\"verified\": true, \"transaction_id\": \"" TOKEN_ID
+                     "\", \"amount\": 1200, \"currency\": \"CNY\", "
                      "\"dpan_last4\": \"0017\", \"expires\": \"2031-12-31\", \"device_manufacturer_id\": "
                      "\"040010030273\", \"payment_data_type\": \"3DSecure\"}");
     cr_assert_eq(chain_trust_hits(own.trust), 0);
@@ -38,7 +39,7 @@ Test(applepay, the_time_of_signing_is_within_the_window)
     static const struct {
         int64_t ahead_s;
         enum channel_reason reason;
-    } rows[] = {{0, REASON_OK},    {300, REASON_OK},        {301, REASON_TS_STALE},          {86400, REASON_TS_STALE},
+    } rows[] = {{0, REASON_OK},    {300, REASON_OK},         {301, REASON_TS_STALE},    {86400, REASON_TS_STALE},
                 {-300, REASON_OK}, {-301, REASON_TS_FUTURE}, {-86400, REASON_TS_FUTURE}};
     CLEANUP(freep) char *text = token_text(&PAYMENT);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -157,7 +158,8 @@ Test(applepay, bodies_that_are_none)
     for (int i = 0; i < 6000; i++) {
         (void)buf_puts(&deep, "{\"token\":");
     }
-    const char *const rows[] = {"", "{}", "[]", "7", "{\"token\":{}}", "{\"paymentData\":{}}", "{\"token\":1}", buf_str(&deep)};
+    const char *const rows[] = {
+        "", "{}", "[]", "7", "{\"token\":{}}", "{\"paymentData\":{}}", "{\"token\":1}", buf_str(&deep)};
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         expect_token(REASON_BODY_MALFORMED, verdict_on_text(rows[i], NOW), rows[i]);
     }
@@ -203,8 +205,8 @@ Test(applepay, what_does_not_open_with_our_key)
     EVP_PKEY_free(other_key);
 }
 
-#define CARD(number, date, currency, amount)                                                            \
-    "{\"applicationPrimaryAccountNumber\":\"" number "\",\"applicationExpirationDate\":\"" date "\","   \
+#define CARD(number, date, currency, amount)                                                          \
+    "{\"applicationPrimaryAccountNumber\":\"" number "\",\"applicationExpirationDate\":\"" date "\"," \
     "\"currencyCode\":" currency ",\"transactionAmount\":" amount ",\"deviceManufacturerIdentifier\":\"04\"}"
 
 Test(applepay, what_is_encrypted_is_read_strictly)
@@ -243,10 +245,11 @@ Test(applepay, what_is_encrypted_is_read_strictly)
 
 Test(applepay, neither_the_card_nor_the_cryptogram_are_shown)
 {
-    static const char PLAIN[] = "{\"applicationPrimaryAccountNumber\":\"4817499130000017\",\"applicationExpirationDate\":"
-                                "\"311231\",\"currencyCode\":\"156\",\"transactionAmount\":5,\"cardholderName\":\"Mei "
-                                "Li\",\"paymentDataType\":\"3DSecure\",\"paymentData\":{\"onlinePaymentCryptogram\":"
-                                "\"SECRETCRYPTOGRAM\"}}";
+    static const char PLAIN[] =
+        "{\"applicationPrimaryAccountNumber\":\"4817499130000017\",\"applicationExpirationDate\":"
+        "\"311231\",\"currencyCode\":\"156\",\"transactionAmount\":5,\"cardholderName\":\"Mei "
+        "Li\",\"paymentDataType\":\"3DSecure\",\"paymentData\":{\"onlinePaymentCryptogram\":"
+        "\"SECRETCRYPTOGRAM\"}}";
     CLEANUP(buf_done) struct buf shown;
     struct applepay_payment p = PAYMENT;
     p.plain = PLAIN;
