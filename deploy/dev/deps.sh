@@ -7,7 +7,7 @@
 readonly DEV_PACKAGES=(
     build-essential clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev cmake ninja-build pkg-config
     librdkafka-dev libpq-dev libcurl4-openssl-dev libuv1-dev libmicrohttpd-dev libssl-dev libavro-dev libjansson-dev
-    libcriterion-dev
+    libcriterion-dev libgnutls28-dev
     postgresql-15 postgresql-client-15 kcat "default-jre-headless|openjdk-17-jre-headless" maven
     shellcheck cppcheck jq curl python3 git ca-certificates
 )

@@ -12,6 +12,7 @@ static void conn_add(struct service *s, struct MHD_Connection *conn, void **sock
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct http_conn *link = xcalloc(1, sizeof *link);
     link->fd = info == NULL ? -1 : info->connect_fd;
+    link->tls = s->tls;
     link->phase = CONN_RECEIVING;
     link->since_ms = clock_mono_ms();
     link->over = atomic_fetch_add(&s->connections, 1) >= s->opt.limits.connections;
@@ -60,11 +61,8 @@ void conn_set_phase(struct service *s, struct http_conn *link, enum conn_phase p
     (void)pthread_mutex_unlock(&s->lock);
 }
 
-void conn_cut(struct http_conn *link, unsigned status, const char *code, const char *detail)
+static void say(const struct http_conn *link, unsigned status, const char *code, const char *detail)
 {
-    if (link->cut != 0 || link->fd < 0) {
-        return;
-    }
     struct problem problem = {0};
     CLEANUP(buf_done) struct buf body;
     CLEANUP(buf_done) struct buf out;
@@ -77,6 +75,16 @@ void conn_cut(struct http_conn *link, unsigned status, const char *code, const c
                      "\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
                      status, MHD_get_reason_phrase_for(status), body.len, buf_str(&body));
     (void)send(link->fd, buf_str(&out), out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void conn_cut(struct http_conn *link, unsigned status, const char *code, const char *detail)
+{
+    if (link->cut != 0 || link->fd < 0) {
+        return;
+    }
+    if (!link->tls) { /* its session is libmicrohttpd's alone, and plain text has no place in it */
+        say(link, status, code, detail);
+    }
     (void)shutdown(link->fd, SHUT_RDWR);
     link->cut = status;
 }

@@ -12,6 +12,9 @@
 
 #define SPARE_CONNECTIONS 64 /* that are told 503 rather than kept waiting */
 #define ANSWER_HEADER_BYTES 4096
+/* Nothing older than TLS 1.2, and of that only what has forward secrecy and authenticates what it encrypts. */
+#define TLS_PRIORITIES \
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-SHA1:-AES-128-CBC:-AES-256-CBC:%SERVER_PRECEDENCE"
 #define PROXY_HEADER_MS_MAX 5000
 
 static enum rc open_socket(struct service *s, struct err *err)
@@ -53,12 +56,20 @@ static enum rc start_daemon(struct service *s, struct err *err)
     const struct service_limits *limits = &s->opt.limits;
     unsigned idle_s = (unsigned)((limits->idle_ms + 999) / 1000);
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
-    struct MHD_OptionItem more[2] = {{MHD_OPTION_END, 0, NULL}, {MHD_OPTION_END, 0, NULL}};
+    struct MHD_OptionItem more[5] = {{MHD_OPTION_END, 0, NULL}};
+    size_t n = 0;
     if (s->opt.proxy_protocol) {
         flags |= MHD_USE_NO_LISTEN_SOCKET;
     } else {
-        more[0] = (struct MHD_OptionItem){MHD_OPTION_LISTEN_SOCKET, s->listen_fd, NULL};
+        more[n++] = (struct MHD_OptionItem){MHD_OPTION_LISTEN_SOCKET, s->listen_fd, NULL};
     }
+    if (s->opt.tls != NULL) {
+        flags |= MHD_USE_TLS;
+        more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, s->opt.tls->cert};
+        more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, s->opt.tls->key};
+        more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES};
+    }
+    more[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
     s->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, request_go_on, s, MHD_OPTION_ARRAY, more, MHD_OPTION_CONNECTION_LIMIT,
         limits->connections + SPARE_CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT, limits->connections_per_address,
@@ -81,6 +92,7 @@ enum rc service_start(const struct service_options *opt, struct service **out_se
     struct service *s = xcalloc(1, sizeof *s);
     s->opt = *opt;
     s->listen_fd = -1;
+    s->tls = opt->tls != NULL;
     if (opt->proxies != NULL) {
         s->proxies = *opt->proxies;
     }
@@ -93,6 +105,7 @@ enum rc service_start(const struct service_options *opt, struct service **out_se
     if (rc == RC_OK) {
         rc = start_daemon(s, err);
     }
+    s->opt.tls = NULL; /* ours no longer */
     if (rc != RC_OK) {
         (void)service_stop(s, 0);
         return rc;

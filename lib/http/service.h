@@ -24,6 +24,9 @@
  * With proxy_protocol each connection has to begin with the PROXY protocol's header within 5 s: the client is whom it
  * names, for limits of one address too. What has none, or comes from elsewhere than the proxies, is closed.
  *
+ * With tls connections speak TLS 1.2 or 1.3 (behind the PROXY protocol's header). What the service says past
+ * libmicrohttpd, 408 and the 413 of a body of unknown length, is then not said: the connection is closed.
+ *
  * Thread: one of libmicrohttpd, which runs the routes' functions (they must not block), and one that looks after slow
  * requests. service_* from the thread that started it, call_* see call.h.
  */
@@ -39,6 +42,7 @@
 #include "http/forwarded.h"
 #include "http/net.h"
 #include "http/route.h"
+#include "http/tls_files.h"
 
 #define SERVICE_LOCAL_CALLER "local"
 
@@ -89,12 +93,13 @@ struct service_options {
     const struct callers *callers; /* NULL = none; must outlive the service */
     struct service_limits limits;
     const struct net_list *proxies; /* whose word about the client counts; NULL = nobody's. Copied */
-    unsigned forwarded_depth;  /* the address of X-Forwarded-For, counted from the right, that is the client; 0 = the
-                                  header is not looked at */
-    bool proxy_protocol;       /* connections begin with its header, version 2, and come from proxies only */
-    const char *tokens_option; /* named where an address needs tokens, "gateway.tokens.file" */
-    void *opaque;              /* for the functions */
-    service_done_fn done;      /* may be NULL */
+    unsigned forwarded_depth;    /* the address of X-Forwarded-For, counted from the right, that is the client; 0 = the
+                                    header is not looked at */
+    bool proxy_protocol;         /* connections begin with its header, version 2, and come from proxies only */
+    const struct tls_files *tls; /* NULL = plain text; must outlive service_start() only */
+    const char *tokens_option;   /* named where an address needs tokens, "gateway.tokens.file" */
+    void *opaque;                /* for the functions */
+    service_done_fn done;        /* may be NULL */
 };
 
 struct service;

@@ -27,6 +27,7 @@ enum conn_phase {
 struct http_conn {
     struct http_conn *prev, *next;
     int fd;
+    bool tls;
     enum conn_phase phase;
     int64_t since_ms; /* monotonic: when the phase began */
     unsigned cut;     /* the status with which it was told to go */
@@ -81,6 +82,7 @@ struct service {
     char address[LISTEN_TEXT_MAX];
     struct net_list proxies;
     int listen_fd;
+    bool tls;
     bool drained;
     _Atomic bool stopping;
     _Atomic unsigned places; /* taken, of limits.parked */
@@ -111,7 +113,8 @@ void origin_find(struct http_call *call);
 void conn_notify(void *opaque, struct MHD_Connection *conn, void **socket_context,
                  enum MHD_ConnectionNotificationCode what);
 void conn_set_phase(struct service *s, struct http_conn *link, enum conn_phase phase);
-/* Answers past libmicrohttpd, which takes no answer while it waits for a request's end, and ends the connection. */
+/* Answers past libmicrohttpd, which takes no answer while it waits for a request's end, and ends the connection. With
+ * TLS it only ends it. */
 void conn_cut(struct http_conn *link, unsigned status, const char *code, const char *detail);
 
 /* guard.c */

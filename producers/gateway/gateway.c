@@ -134,48 +134,6 @@ static enum rc start_workers(struct gateway *g, struct err *err)
     return g->accounts == NULL ? RC_OK : start_worker(g, &g->keeper, "keeper", keeper_run, err);
 }
 
-static enum rc start_service(struct gateway *g, const struct config *cfg, struct err *err)
-{
-    struct net_list proxies;
-    if (net_list_parse(config_str(cfg, "gateway.proxies"), &proxies, err) != RC_OK) {
-        return err_prefix(err, "option gateway.proxies");
-    }
-    if (config_bool(cfg, "gateway.proxy.protocol") && proxies.n == 0) {
-        (void)err_set(err, RC_FATAL, __FILE__, __LINE__,
-                      "option gateway.proxy.protocol: nobody may connect; name the proxies in gateway.proxies");
-        return err_code(err, ERR_CONFIG);
-    }
-    const char *tokens = config_str(cfg, "gateway.tokens.file");
-    if (tokens[0] != '\0' && callers_read(tokens, &g->callers, err) != RC_OK) {
-        return err_prefix(err, "option gateway.tokens.file");
-    }
-    const struct service_options opt = {
-        .address = config_str(cfg, "gateway.listen"),
-        .routes = GATEWAY_ROUTES,
-        .n_routes = GATEWAY_ROUTES_N,
-        .callers = g->callers,
-        .limits = {.connections = (unsigned)config_int(cfg, "gateway.connections.max"),
-                   .connections_per_address = (unsigned)config_int(cfg, "gateway.connections.address.max"),
-                   .parked = (unsigned)config_int(cfg, "gateway.parked.max"),
-                   .header_bytes = (size_t)config_int(cfg, "gateway.header.bytes.max"),
-                   .body_bytes = (size_t)config_int(cfg, "gateway.body.bytes.max"),
-                   .idle_ms = config_int(cfg, "gateway.idle.timeout.ms"),
-                   .request_ms = config_int(cfg, "gateway.request.timeout.ms")},
-        .proxies = &proxies,
-        .forwarded_depth = (unsigned)config_int(cfg, "gateway.forwarded.depth"),
-        .proxy_protocol = config_bool(cfg, "gateway.proxy.protocol"),
-        .tokens_option = "gateway.tokens.file",
-        .opaque = g,
-        .done = count};
-    if (service_start(&opt, &g->service, err) != RC_OK) {
-        return err_prefix(err, "option gateway.listen");
-    }
-    role_ready(g->ctx, "http", true, service_address(g->service));
-    log_info("gateway", "listening", KV_S("address", service_address(g->service)),
-             KV_I("callers", (int64_t)callers_count(g->callers)));
-    return RC_OK;
-}
-
 static void watch_service(struct gateway *g)
 {
     struct watch *watch = role_watch(g->ctx, "main", 60000);
@@ -269,7 +227,7 @@ static enum rc gateway_run(struct role_ctx *ctx, struct err *err)
         rc = start_workers(g, err);
     }
     if (rc == RC_OK) {
-        rc = start_service(g, cfg, err);
+        rc = front_start(g, cfg, count, err);
     }
     if (rc == RC_OK) {
         watch_service(g);

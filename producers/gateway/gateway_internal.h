@@ -81,6 +81,10 @@ void gateway_ready(struct gateway *g, const char *why);
 /* How long a turn of a thread may take that makes up to n statements: none of them is cut short by the watchdog. */
 int64_t gateway_turn_ms(const struct gateway *g, int n);
 
+/* front.c: starts the service, with callers, proxies and TLS as configured. FATAL: an option that is wrong, a port
+ * taken. */
+enum rc front_start(struct gateway *g, const struct config *cfg, service_done_fn done, struct err *err) MUST_USE;
+
 /* writer.c, reader.c, waiter.c: the threads' functions; opaque is the struct worker. */
 void *writer_run(void *opaque);
 void *reader_run(void *opaque);
