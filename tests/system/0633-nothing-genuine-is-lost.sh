@@ -97,10 +97,90 @@ t_eq "in quarantine" "c1 conflict, c1 conflict, c2 conflict, c2 conflict, c3 con
 t_eq "the ledger was told of none" "1 0 0" "$(succeeded c1) $(succeeded c2) $(succeeded c3)"
 t_eq "an alarm for each" 7 "$(log_count g 'level=error.*contradicts')"
 
+# ---- people settle them, each once
+
+id_of() { t_db "SELECT q.id FROM payment_quarantine q JOIN payment_callbacks c USING (id) WHERE $1"; }
+t_exit "what is open" 0 "$S" gateway quarantine ls --json
+t_eq "of which payments" "c1 c1 c2 c2 c3 c3 late3" "$(jq -r '[.quarantine[].payment_id] | sort | join(" ")' <<<"$T_OUT")"
+t_eq "with nothing of what was sent" 0 "$(grep -cE 'raw_body|ciphertext' <<<"$T_OUT" || true)"
+late3=$(id_of "q.payment_id = 'late3'") c2=$(id_of "q.payment_id = 'c2' AND c.amount = 1")
+t_exit "show" 0 "$S" gateway quarantine show "$late3"
+t_match "says what stands against it" 'amount' "$T_OUT"
+t_exit "release without a name" 2 "$S" gateway quarantine release "$late3" --note x
+t_exit "release, dry" 0 "$S" gateway quarantine release "$late3" --as anna --note 'the channel is right' --dry-run
+t_exit "release" 0 "$S" gateway quarantine release "$late3" --as anna --note 'the channel is right'
+t_exit "a second time" 3 "$S" gateway quarantine release "$late3" --as bob --note 'me too'
+t_match "who was first" 'anna' "$T_OUT"
+t_exit "dismiss" 0 "$S" gateway quarantine dismiss "$c2" --as bob --note 'given back at the channel'
+t_exit "and release that" 3 "$S" gateway quarantine release "$c2" --as anna --note 'no'
+t_exit "one that is not there" 4 "$S" gateway quarantine dismiss 00000000-0000-4000-8000-000000000000 --as bob --note x
+# Two at once.
+c1=$(id_of "q.payment_id = 'c1' AND c.amount = 1300")
+"$S" gateway quarantine release "$c1" --as anna --note one >"$T_DIR/one" 2>&1 &
+"$S" gateway quarantine release "$c1" --as bob --note two >"$T_DIR/two" 2>&1 || true
+wait $! || true
+t_eq "two people release the same at once" 1 "$(cat "$T_DIR/one" "$T_DIR/two" | grep -c '^released')"
+t_eq "told once" "1 2 0" "$(succeeded late3) $(succeeded c1) $(succeeded c2)"
+wait_until 30 '[[ $(t_db "SELECT count(DISTINCT payment_id) FROM payment_reviews WHERE payment_id IN ('"'late3', 'c1'"')") == 2 ]]'
+t_ok "the ledger has looked at them itself"
+t_eq "open" "c1 conflict, c2 conflict, c3 conflict, c3 conflict" "$(open_of)"
+
 # ---- what was sent, at rest
 
-t_eq "readable in the table" 0 "$(t_db "SELECT count(*) FROM payment_callbacks WHERE position('ciphertext'::bytea IN raw_body) > 0 OR position('total_amount'::bytea IN raw_body) > 0 OR position('Wechatpay'::bytea IN raw_headers) > 0")"
-t_eq "of them with bytes" "$(t_db "SELECT count(*) FROM payment_callbacks")" "$(t_db "SELECT count(*) FROM payment_callbacks WHERE length(raw_body) > 0 AND length(raw_headers) > 0 AND key_id = 'raw1'")"
+rows=$(t_db "SELECT count(*) FROM payment_callbacks")
+t_eq "readable in the table" 0 "$(t_db "SELECT count(*) FROM payment_callbacks WHERE position('ciphertext'::bytea IN raw_body) > 0
+    OR position('total_amount'::bytea IN raw_body) > 0 OR position('Wechatpay'::bytea IN raw_headers) > 0")"
+t_eq "rows with bytes and their key" "$rows" "$(t_db "SELECT count(*) FROM payment_callbacks WHERE length(raw_body) > 0 AND length(raw_headers) > 0 AND key_id = 'raw1'")"
 
+# A new key in front: what is written from now on; the old one still opens what it has closed.
+stop_roles g
+(umask 077 && { printf 'raw2 %s\n' "$(head -c 32 /dev/urandom | base64 -w 0)" && cat "$CH_KEYS/raw.keys"; } >"$CH_KEYS/raw.new" && mv "$CH_KEYS/raw.new" "$CH_KEYS/raw.keys")
+gw_start g
+gw_ready
+wait_until 20 'grep -qx "sluice_gateway_quarantine_open{code=\"conflict\"} 4" <(gw_metrics g)'
+t_ok "what is open is counted"
+ch_make alipay new order=new amount=5
+ch_expect "with a new key" alipay unknown_order new
+t_eq "keys of the rows" "raw1 $rows, raw2 1" "$(t_db "SELECT string_agg(key_id || ' ' || n, ', ' ORDER BY key_id) FROM (SELECT key_id, count(*) n FROM payment_callbacks GROUP BY 1) x")"
+t_exit "every one of them is still what it was" 0 "$S" gateway reverify
+t_match "looked at" "^$((rows + 1)) calls looked at, 0 changed, 0 unreadable" "$T_OUT"
+
+# differs WHAT PAYMENT...: reverify finds the rows of these payments, and no other.
+differs() {
+    local what=$1
+    shift
+    t_exit "$what" 3 "$S" gateway reverify --json
+    t_eq "and nothing else" "$(t_db "SELECT string_agg(id::text, ' ' ORDER BY id::text) FROM payment_callbacks WHERE payment_id = ANY (string_to_array('$*', ' '))")" \
+        "$(jq -r '[.differences[].id] | unique | join(" ")' <<<"$T_OUT")"
+}
+tamper() { t_db "UPDATE payment_callbacks SET $2 WHERE id = (SELECT id FROM payment_callbacks WHERE payment_id = '$1' ORDER BY received_at LIMIT 1)"; }
+t_db "CREATE TABLE kept AS SELECT * FROM payment_callbacks"
+back() { t_db "UPDATE payment_callbacks c SET raw_body = k.raw_body, raw_headers = k.raw_headers, key_id = k.key_id, amount = k.amount FROM kept k WHERE k.id = c.id AND c.erased_at IS NULL"; }
+tamper late1 "raw_body = set_byte(raw_body, 40, get_byte(raw_body, 40) # 1)"
+tamper late2 "key_id = 'raw2'"
+tamper race1 "amount = 70000"
+tamper late4 "raw_body = (SELECT raw_body FROM kept WHERE payment_id = 'new')"
+differs "bytes, a key's name and an amount that somebody has changed" late1 late2 race1 late4
+back
+t_exit "put back" 0 "$S" gateway reverify
+cp "$CH_KEYS/accounts.json" "$CH_KEYS/accounts.good"
+ch_accounts '.alipay.shop1.public_key_file = "stranger.pem"'
+openssl pkey -in "$CH_KEYS/stranger.key" -pubout -out "$CH_KEYS/stranger.pem"
+t_exit "the key of an account is another one" 3 "$S" gateway reverify --json
+t_eq "all of that account, and nothing else" "$(t_db "SELECT string_agg(id::text, ' ' ORDER BY id::text) FROM payment_callbacks WHERE channel = 'alipay'")" \
+    "$(jq -r '[.differences[].id] | unique | join(" ")' <<<"$T_OUT")"
+mv "$CH_KEYS/accounts.good" "$CH_KEYS/accounts.json"
+
+# ---- erased by command and by age
+
+t_exit "erase, dry" 0 "$S" gateway erase --payment late1 --dry-run
+t_exit "erase" 0 "$S" gateway erase --payment late1 --yes
+t_db "UPDATE payment_callbacks SET received_at = now() - interval '181 days' WHERE payment_id IN ('late2', 'race2')"
+gone() { t_db "SELECT string_agg(payment_id, ' ' ORDER BY payment_id) FROM payment_callbacks WHERE raw_body IS NULL AND raw_headers IS NULL AND key_id IS NULL AND erased_at IS NOT NULL"; }
+wait_until 20 '[[ $(gone) == "late1 late2 race2" ]]'
+t_ok "one by command, two by age"
+ch_make wechat u1fourth order=late1 amount=500 id=late1
+ch_expect "what is erased is still known" wechat duplicate u1fourth
+t_eq "rows" $((rows + 1)) "$(t_db "SELECT count(*) FROM payment_callbacks")"
 t_exit "sluice account check" 0 "$S" account check
 stop_roles g account relay
