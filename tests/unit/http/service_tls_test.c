@@ -285,7 +285,7 @@ Test(service_tls, files_that_are_wrong_are_named)
     make(EVP_EC_gen("P-256"), 90, NULL);
     append(cert_path, "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
     wrong("cert.pem: expected certificates in PEM form");
-    (void)truncate(cert_path, 0);
+    cr_assert_eq(truncate(cert_path, 0), 0);
     wrong("cert.pem: expected certificates in PEM form");
     (void)unlink(cert_path);
     wrong("cert.pem");
