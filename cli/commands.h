@@ -66,6 +66,12 @@ int cmd_tail(const struct cli *cli);   /* tail.c; TOPIC, --from, --until, --part
 int cmd_encode(const struct cli *cli); /* codec.c; SCHEMA, JSON lines on stdin */
 int cmd_decode(const struct cli *cli); /* codec.c; framed values on stdin */
 
+int cmd_sign_init(const struct cli *cli); /* sign_init.c; DIR, --at */
+/* sign_channel.c; --dir, --account, what is said, --headers, --body, --send */
+int cmd_sign_wechat(const struct cli *cli);
+int cmd_sign_alipay(const struct cli *cli);
+int cmd_sign_appstore(const struct cli *cli);
+int cmd_sign_applepay(const struct cli *cli);
 int cmd_sign_webhook(const struct cli *cli);   /* webhook.c; --secret-file, --id, --body, --at */
 int cmd_verify_webhook(const struct cli *cli); /* webhook.c; --secret-file, --headers, --body, --at, --tolerance */
 

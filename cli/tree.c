@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "tree_account.h"
 #include "tree_gateway.h"
+#include "tree_sign.h"
 
 #define FLAGS(rows) .flags = (rows), .n_flags = ARRAY_SIZE(rows)
 #define CHILDREN(rows) .children = (rows), .n_children = ARRAY_SIZE(rows)
@@ -199,20 +200,6 @@ static const struct command OUTBOX_CHILDREN[] = {
              "look at `sluice status` first. Exit code 4 when there is no such row.",
      FLAGS(OUTBOX_REPLAY_FLAGS),
      .run = cmd_outbox_replay},
-};
-
-static const struct command_flag SIGN_WEBHOOK_FLAGS[] = {
-    {"secret-file", "FILE", "Keys (whsec_..., whsk_...), one or several; needed."},
-    {"id", "ID", "The webhook-id; needed."},
-    {"body", "FILE", "The request's body, byte for byte, - for stdin; needed."},
-    {"at", "UNIX_SECONDS", "The webhook-timestamp (default now)."},
-};
-static const struct command SIGN_CHILDREN[] = {
-    {.name = "webhook",
-     .help = "The three headers of Standard Webhooks for a body.",
-     FLAGS(SIGN_WEBHOOK_FLAGS),
-     .run = cmd_sign_webhook,
-     .no_config = true},
 };
 
 static const struct command_flag RECEIVE_FLAGS[] = {

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls of channels signed with the keys that `sluice sign init` has made. The directory:
+ *
+ *     accounts.json            what verifies: the gateway's accounts shop1 (WeChat Pay, Alipay, Apple Pay) and game1
+ *     wechat-*, alipay-*, ...  files it names
+ *     raw.keys                 for gateway.raw.keys.file
+ *     signing/                 the platforms' private keys, which nobody has but here
+ */
+#ifndef SLUICE_CLI_SIGN_CHANNEL_H
+#define SLUICE_CLI_SIGN_CHANNEL_H
+
+#include "channel/account.h"
+
+#define SIGN_SHOP "shop1"
+#define SIGN_GAME "game1"
+#define SIGN_WECHAT_CERTIFICATE_KEY "signing/wechat-certificate.key"
+#define SIGN_WECHAT_PUBLIC_KEY "signing/wechat-public.key"
+#define SIGN_WECHAT_PUBLIC_ID "PUB_KEY_ID_0100000000000001"
+#define SIGN_ALIPAY_KEY "signing/alipay.key"
+#define SIGN_APPSTORE "signing/appstore.pem"
+#define SIGN_APPLEPAY "signing/applepay.pem"
+#define SIGN_APPLEPAY_MERCHANT "applepay-merchant.pem"
+#define SIGN_FILE_BYTES_MAX ((size_t)64 << 10)
+#define SIGN_ID_MAX 128
+
+/* What is said. Texts are the command line's, or stand in ids. */
+struct sign_request {
+    const char *directory;
+    const struct account *account;
+    const char *payment;  /* the order; NULL = none */
+    int64_t amount;       /* minor units: of the payment, or of the refund (Alipay: of all refunds) */
+    int64_t total;        /* of the payment that is refunded */
+    const char *currency; /* "CNY" */
+    const char *txn;      /* the channel's number of the payment */
+    const char *notification;
+    const char *refund; /* NULL: it is about the payment itself */
+    const char *type;   /* NULL = the usual one */
+    const char *key;    /* WeChat Pay: the name of the key; NULL = the certificate */
+    const char *event;  /* what is said instead of all of this, as the channel writes it; NULL = made */
+    int64_t at_s;
+};
+
+/* Headers, one a line with LF, and body. FATAL: the directory is not as it was made, ERR_CONFIG, or libcrypto refuses.
+ * REJECT: this cannot be said. */
+enum rc sign_make(const struct sign_request *request, struct buf *headers, struct buf *body, struct err *err) MUST_USE;
+
+#endif
