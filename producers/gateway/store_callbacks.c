@@ -56,12 +56,16 @@ static const char STORE_SQL[] =
     "WHERE verdict IN ('conflict', 'unknown_order') AND (id IN (SELECT id FROM made)) IS TRUE ORDER BY ord) "
     "SELECT verdict, coalesce(why, ''), (id IN (SELECT id FROM made)) IS TRUE FROM d ORDER BY ord";
 
+/* What a token is for stands beside what is signed. */
+#define SAME_BYTES_SQL \
+    "(r.fingerprint = u.fingerprint AND (u.channel <> 'applepay' OR r.content_hash = u.content_hash))"
+
 /*
  * What stands in the way of those that were not inserted: ours, where this is a repetition after a COMMIT whose answer
  * was lost; else what says the same; else what says something else.
  */
 static const char STANDING_SQL[] =
-    "SELECT DISTINCT ON (u.ord) u.ord, r.id = u.id, r.verdict, r.fingerprint = u.fingerprint, "
+    "SELECT DISTINCT ON (u.ord) u.ord, r.id = u.id, r.verdict, " SAME_BYTES_SQL ", "
     "r.content_hash = u.content_hash, 'other content than ' || r.id || ': ' || concat_ws(', ', "
     "CASE WHEN r.payment_id IS DISTINCT FROM u.payment_id THEN 'payment_id' END, "
     "CASE WHEN r.amount IS DISTINCT FROM u.amount THEN 'amount' END, "
@@ -82,11 +86,14 @@ static const char STANDING_SQL[] =
     "UNION ALL SELECT x.* FROM payment_callbacks x WHERE x.channel = u.channel AND x.merchant = u.merchant "
     "AND x.notification_id = u.notification_id AND x.business_key = u.business_key "
     "AND x.content_hash = u.content_hash AND x.verdict = 'conflict') r "
-    "ORDER BY u.ord, r.id = u.id DESC, r.fingerprint = u.fingerprint DESC, r.content_hash = u.content_hash DESC, r.id";
+    "ORDER BY u.ord, r.id = u.id DESC, " SAME_BYTES_SQL " DESC, r.content_hash = u.content_hash DESC, r.id";
 
 /* Genuine, but too late to be taken as new. */
-static const char SEEN_SQL[] = "SELECT EXISTS (SELECT FROM payment_callbacks r WHERE r.fingerprint = u.fingerprint) "
-                               "FROM unnest($1::bytea[]) WITH ORDINALITY AS u(fingerprint, ord) ORDER BY ord";
+static const char SEEN_SQL[] =
+    "SELECT r.at_s, r.content FROM unnest($1::bytea[]) WITH ORDINALITY AS u(fingerprint, ord) "
+    "LEFT JOIN LATERAL (SELECT floor(extract(epoch FROM x.received_at))::bigint AS at_s, encode(x.content_hash, 'hex') "
+    "AS content FROM payment_callbacks x WHERE x.fingerprint = u.fingerprint ORDER BY x.verdict = 'conflict', x.id "
+    "LIMIT 1) r ON true ORDER BY u.ord";
 
 /* ---------------------------------------------------------------------------------------------------- columns */
 
@@ -267,6 +274,29 @@ static enum rc compare(const struct batch *b, struct batch *out_against, const c
     return RC_OK;
 }
 
+/*
+ * Are these the bytes that were stored? Of a token, is it for the same order as well? That is known once it is judged
+ * as of the time when it was stored; and what may be shown of it, too.
+ */
+static bool is_replay(struct job *j, const PGresult *res, int row)
+{
+    struct callback *c = j->callback;
+    struct verdict then;
+    char content[SHA256_HEX_BYTES];
+    if (PQgetisnull(res, row, 0)) {
+        return false;
+    }
+    if (c->channel != CHANNEL_APPLEPAY) {
+        return true;
+    }
+    if (channel_verify(c->account, &c->capture, pg_int(res, row, 0, 0), j->arena, &then) != REASON_OK) {
+        return false;
+    }
+    sha256_hex(then.event.content, CHANNEL_HASH_BYTES, content);
+    c->verdict.event = then.event;
+    return strcmp(content, pg_text(res, row, 1)) == 0;
+}
+
 static enum rc look_up(const struct batch *b, struct err *err)
 {
     if (b->n == 0) {
@@ -285,9 +315,9 @@ static enum rc look_up(const struct batch *b, struct err *err)
     columns_end(&columns, params);
     TRY(session_query(b->s, SEEN_SQL, 1, params, &res, err));
     for (size_t i = 0; i < b->n; i++) {
-        bool seen = pg_text(res, (int)i, 0)[0] == 't';
+        bool replay = is_replay(b->list[i], res, (int)i);
         const struct verdict *v = &b->list[i]->callback->verdict;
-        settle(b->list[i], seen ? REASON_REPLAY : v->reason, seen ? "" : v->detail);
+        settle(b->list[i], replay ? REASON_REPLAY : v->reason, replay ? "" : v->detail);
     }
     return RC_OK;
 }

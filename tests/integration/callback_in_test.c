@@ -279,6 +279,14 @@ Test(callback_in, a_token_is_for_one_order)
     came(token("T1", "A-1", "shop"), REASON_DUPLICATE, "again");
     came(token("T1", "A-2", "shop"), REASON_CONFLICT, "another order");
     rows(2, 0, 1, "an authorisation is no money");
+    struct job *first = token("T2", "A-1", "shop");
+    struct job *same_bytes = token("T2", "A-2", "shop");
+    memcpy(same_bytes->callback->verdict.fingerprint, first->callback->verdict.fingerprint, CHANNEL_HASH_BYTES);
+    came(first, REASON_OK, "another token");
+    came(same_bytes, REASON_CONFLICT, "its very bytes for another order: what it is for is not signed");
+    struct job *again = token("T2", "A-1", "shop");
+    memcpy(again->callback->verdict.fingerprint, first->callback->verdict.fingerprint, CHANNEL_HASH_BYTES);
+    came(again, REASON_REPLAY, "its very bytes for its order");
 }
 
 /* ---------------------------------------------------------------------------------------------------- late, lost */
