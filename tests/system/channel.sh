@@ -11,7 +11,7 @@
 #     ch_expect "a payment" wechat ok paid           # sent, answered as that channel wants for that reason, and counted
 #
 # Accounts: wechat shop1 (keys wechat1, wechat2, and the public key wechatpub), shop2 (one of its own); alipay shop1;
-# appstore shop1; applepay shop1.
+# appstore shop1; applepay shop1. wechat_api.py is WeChat Pay as a server.
 
 export -n CH_OUT=""
 CH_KEYS='' CH_CALLS=''
