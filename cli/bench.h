@@ -55,7 +55,7 @@ struct bench_machine {
 
 /* Processor seconds of processes; -1 = not known, or not a part of it. */
 struct bench_cost {
-    double relay, callback, sink, account, postgres, broker;
+    double relay, callback, sink, account, gateway, postgres, broker;
 };
 
 /* Figures that could not be had are -1. */
@@ -235,8 +235,10 @@ enum rc bench_write_records(struct bench *b, struct bench_stamps *s, const struc
                             struct err *err) MUST_USE;
 
 /* --- bench_proc.c */
-double bench_cpu_seconds(pid_t pid); /* user and system; -1 = gone */
-int64_t bench_peak_kib(pid_t pid);   /* VmHWM; -1 = gone */
+double bench_cpu_seconds(pid_t pid);  /* user and system; -1 = gone */
+int64_t bench_peak_kib(pid_t pid);    /* VmHWM; -1 = gone */
+int64_t bench_rss_kib(pid_t pid);     /* VmRSS; -1 = gone */
+int64_t bench_descriptors(pid_t pid); /* that are open; -1 = gone */
 /* The process that listens on the first broker's port on this machine; 0 = not found. Fills the version from its jars.
  */
 pid_t bench_broker(const struct config *cfg, char *version, size_t version_size);

@@ -5,12 +5,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "commands.h"
 #include "crypto/base64.h"
+#include "runtime/process.h"
 
 #define STATEMENT_TIMEOUT_MS 60000
 #define SECRET_BYTES 32
@@ -75,20 +75,9 @@ static char *make_secret(void)
     return xasprintf("whsec_%s", text);
 }
 
-/* Two descriptors a connection: ours is both ends of the bare client's. */
-static void raise_descriptors(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static enum rc prepare(struct callback_bench *b, struct err *err)
 {
-    raise_descriptors();
+    process_raise_descriptors(); /* two a connection: ours is both ends of the bare client's */
     b->secret = make_secret();
     TRY(webhook_keys_parse(b->secret, &b->keys, err));
     TRY(bench_db(&b->base, STATEMENT_TIMEOUT_MS, &b->base.conn, err));

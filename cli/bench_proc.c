@@ -49,7 +49,8 @@ double bench_cpu_seconds(pid_t pid)
     return (double)(user + sys) / (double)sysconf(_SC_CLK_TCK);
 }
 
-int64_t bench_peak_kib(pid_t pid)
+/* A line of /proc/PID/status, "VmHWM:". */
+static int64_t status_kib(pid_t pid, const char *name)
 {
     char path[PATH_BYTES];
     char line[LINE_BYTES];
@@ -58,11 +59,37 @@ int64_t bench_peak_kib(pid_t pid)
     (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
     CLEANUP(closep) FILE *f = fopen(path, "re");
     while (f != NULL && fgets(line, sizeof line, f) != NULL) {
-        if (sscanf(line, "VmHWM: %lld", &kib) == 1) {
+        if (strncmp(line, name, strlen(name)) == 0 && sscanf(line + strlen(name), "%lld", &kib) == 1) {
             return kib;
         }
     }
     return -1;
+}
+
+int64_t bench_peak_kib(pid_t pid)
+{
+    return status_kib(pid, "VmHWM:");
+}
+
+int64_t bench_rss_kib(pid_t pid)
+{
+    return status_kib(pid, "VmRSS:");
+}
+
+int64_t bench_descriptors(pid_t pid)
+{
+    char path[PATH_BYTES];
+    int64_t n = -2; /* . and .. */
+
+    (void)snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    CLEANUP(closedirp) DIR *dir = opendir(path);
+    if (dir == NULL) {
+        return -1;
+    }
+    while (readdir(dir) != NULL) {
+        n++;
+    }
+    return n;
 }
 
 /* The port of the first broker when it is this machine's; 0 = elsewhere. */
@@ -181,6 +208,7 @@ struct bench_cost bench_cost_now(const struct bench *b, const char *pattern)
                                .callback = -1,
                                .sink = -1,
                                .account = -1,
+                               .gateway = -1,
                                .postgres = bench_session_cpu(b, pattern),
                                .broker = broker > 0 ? bench_cpu_seconds(broker) : -1};
 }
@@ -197,6 +225,7 @@ struct bench_cost bench_cost_of(const struct bench_cost *before, const struct be
                                .callback = difference(before->callback, after->callback, times),
                                .sink = difference(before->sink, after->sink, times),
                                .account = difference(before->account, after->account, times),
+                               .gateway = difference(before->gateway, after->gateway, times),
                                .postgres = difference(before->postgres, after->postgres, times),
                                .broker = difference(before->broker, after->broker, times)};
 }

@@ -92,6 +92,7 @@ int cmd_gateway_accounts_check(const struct cli *cli); /* gateway_accounts.c; FI
 int cmd_receive(const struct cli *cli); /* receive.c; --listen, --secret-file, --ids-max */
 int cmd_bench_account(const struct cli *cli);
 int cmd_bench_callback(const struct cli *cli);
+int cmd_bench_gateway(const struct cli *cli);
 int cmd_bench_relay(const struct cli *cli); /* bench.c */
 
 #endif

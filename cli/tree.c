@@ -243,6 +243,13 @@ static const struct command_flag BENCH_ACCOUNT_FLAGS[] = {
     {"http-rate", "N", "Requests per second in the run over HTTP (default 500)."},
 };
 
+static const struct command_flag BENCH_GATEWAY_FLAGS[] = {
+    {"calls", "N", "Calls of the pass, all signed before it (default 40000)."},
+    {"connections", "N", "Keep-alive connections (default 64)."},
+    {"seconds", "N", "Length of the latency run in seconds (default 8)."},
+    {"idle", "N", "Idle connections that are tried; 0 = none (default 10000)."},
+};
+
 static const struct command BENCH_CHILDREN[] = {
     {.name = "account",
      .help = "Commands in their topic to flows in account.flows, beside sets of the same rows in SQL.",
@@ -258,6 +265,13 @@ static const struct command BENCH_CHILDREN[] = {
          "at the end, the records stay.",
      FLAGS(BENCH_CALLBACK_FLAGS),
      .run = cmd_bench_callback},
+    {.name = "gateway",
+     .help = "Notifications that become durable, beside libmicrohttpd that only verifies their signatures.",
+     .more = "Makes keys, orders and signed notifications of WeChat Pay by itself and sends them to a gateway of its\n"
+             "own on 127.0.0.1: a database without calls of channels is needed (./dev bench gateway), and no relay,\n"
+             "account role or gateway may run there. Rows and keys are removed at the end.",
+     FLAGS(BENCH_GATEWAY_FLAGS),
+     .run = cmd_bench_gateway},
     {.name = "relay",
      .help = "Draining an outbox, and commit to visible, beside a bare transactional producer.",
      .more = "Fills the callback outbox, so the table must be empty (or --yes); its own rows and its own topic are\n"
