@@ -21,7 +21,7 @@ static void need(bool holds)
 
 const char *rig_path(const struct rig *r, const char *name)
 {
-    static char path[256];
+    static char path[512];
     (void)snprintf(path, sizeof path, "%s/%s", r->directory, name);
     return path;
 }
