@@ -96,7 +96,7 @@ const struct command GATEWAY_CHILDREN[GATEWAY_CHILDREN_N] = {
 };
 
 static const struct command_flag VERIFY_CHANNEL_FLAGS[] = {
-    {"accounts", "FILE", "The accounts file (gateway.accounts.file); needed."},
+    {"accounts", "FILE", "The accounts file (gateway.accounts, docs/channels.md); needed."},
     {"account", "NAME", "The account in it; needed."},
     {"headers", "FILE", "The request's headers, one `Name: value` a line, - for stdin; needed."},
     {"body", "FILE", "The request's body, byte for byte, - for stdin; needed."},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Merchants' accounts at the channels, from one JSON file with secrets in files beside it (docs/gateway.md has the
- * form). Keys are parsed once, here. Files with secrets must not be readable by others.
+ * Merchants' accounts at the channels, from one JSON file with secrets in files beside it (docs/channels.md has
+ * the form). Keys are parsed once, here. Files with secrets must not be readable by others.
  */
 #ifndef SLUICE_CHANNEL_ACCOUNT_H
 #define SLUICE_CHANNEL_ACCOUNT_H

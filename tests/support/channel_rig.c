@@ -164,7 +164,7 @@ void wechat_call_make(const struct rig *r, const struct wechat_call *w, struct c
         memcpy(out->body, w->body, out->body_n);
     }
     char *text = xcalloc(out->body_n + 1024, 1);
-    size_t n = (size_t)sprintf(text, "%s\n%s\n", out->texts[0], nonce);
+    size_t n = (size_t)snprintf(text, 1024, "%s\n%s\n", out->texts[0], nonce);
     memcpy(text + n, out->body, out->body_n);
     text[n + out->body_n] = '\n';
     out->texts[1] = test_sign(w->by_b ? r->key_b : r->key_a, text, n + out->body_n + 1);
