@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "crypto/sha256.h"
 #include "gateway/ask.h"
 #include "gateway/callback.h"
@@ -51,7 +52,7 @@ const char *callback_payload(const struct job *job)
 static const char *seal(const struct gateway *g, const struct job *job, const char *column, const void *bytes, size_t n)
 {
     size_t sealed_n = RAW_SEALED_BYTES(n);
-    unsigned char *sealed = arena_alloc(job->arena, sealed_n);
+    CLEANUP(freep) unsigned char *sealed = xcalloc(sealed_n, 1); /* gone before the call waits */
     char *text = arena_alloc(job->arena, 2 + 2 * sealed_n + 1);
     raw_seal(g->raw_keys, job->id, column, bytes, n, sealed);
     (void)memcpy(text, "\\x", 2);

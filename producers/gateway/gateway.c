@@ -131,7 +131,7 @@ static enum rc start_workers(struct gateway *g, struct err *err)
         (void)snprintf(name, sizeof name, "verifier-%zu", i + 1);
         TRY(start_worker(g, &g->verifiers[i], name, verifier_run, err));
     }
-    return g->accounts == NULL ? RC_OK : start_worker(g, &g->keeper, "keeper", keeper_run, err);
+    return g->accounts == NULL ? RC_OK : start_worker(g, &g->keeper, "sweep", keeper_run, err);
 }
 
 static void watch_service(struct gateway *g)
