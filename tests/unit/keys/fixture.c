@@ -72,7 +72,7 @@ void keys_manage(bool remembers)
     struct err err = {0};
     const struct wechat_manager_options opt = {.accounts = fx.accounts,
                                                .poll_s = 21600,
-                                               .timeout_ms = 20000,
+                                               .timeout_ms = 600000,
                                                .directory = remembers ? fx.store : "",
                                                .utc_s = utc_s,
                                                .mono_ms = mono_ms};
