@@ -118,6 +118,17 @@ Test(applepay_cms, the_signature_must_be_that_of_the_certificate_whose_chain_hol
     cr_assert_gt(X509_sign(twin, attacker.ca_key, EVP_sha384()), 0);
     const struct ca_chain named = {.leaf = twin, .key = attacker.chain.key};
     expect_forged(REASON_SIG_INVALID, &named, NULL, "named like the leaf");
+    /* The leaf's key, under the name of another certificate that has it: whose chain would that be? */
+    CLEANUP(x509_freep) X509 *renamed = NULL;
+    const struct ca_certificate other = {.name = "leaf",
+                                         .key = apple.chain.key,
+                                         .issuer = apple.chain.ca,
+                                         .issuer_key = apple.ca_key,
+                                         .from_s = NOW - DAY,
+                                         .until_s = NOW + DAY};
+    cr_assert_eq(ca_certificate_make(&other, &renamed, &err), RC_OK);
+    const struct ca_chain same_key = {.leaf = renamed, .key = apple.chain.key};
+    expect_forged(REASON_SIG_INVALID, &same_key, NULL, "the leaf's key under another name");
     const struct ca_chain by_ca = {.leaf = apple.chain.ca, .key = apple.ca_key};
     expect_forged(REASON_SIG_INVALID, &by_ca, NULL, "signed by the intermediate");
 }

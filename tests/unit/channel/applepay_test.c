@@ -76,6 +76,7 @@ Test(applepay, three_forms_and_the_order_to_compare_with)
         {"{\"token\":", ",\"amount\":99999999999999999999,\"currency\":\"CNY\"}", REASON_BODY_MALFORMED},
         {"{\"token\":", ",\"amount\":1200,\"currency\":\"cny\"}", REASON_BODY_MALFORMED},
         {"{\"token\":", ",\"amout\":1200,\"currency\":\"CNY\"}", REASON_BODY_MALFORMED},
+        {"{\"token\":", ",\"amout\":1201}", REASON_BODY_MALFORMED},
         {"{\"token\":", ",\"payment_id\":\"a b\"}", REASON_BODY_MALFORMED},
         {"{\"token\":", ",\"payment_id\":7}", REASON_BODY_MALFORMED},
         {"[", "]", REASON_BODY_MALFORMED},

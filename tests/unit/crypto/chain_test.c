@@ -234,3 +234,13 @@ Test(chain, a_root_that_can_hold_nothing_is_told)
     cr_assert_null(chain_trust_fault(lenient));
     cr_assert_str_eq(chain_trust_fault(leaf), "it is not the certificate of a CA");
 }
+
+Test(chain, an_RSA_key_signs_only_where_it_may)
+{
+    CLEANUP(authority_done) struct authority a;
+    authority_make(CA_APPLEPAY_RSA, NULL, &a);
+    CLEANUP(chain_trust_freep) struct chain_trust *without = trust_in(a.chain.root, CA_APPLEPAY, true, false, 8);
+    CLEANUP(chain_trust_freep) struct chain_trust *with = trust_in(a.chain.root, CA_APPLEPAY, true, true, 8);
+    cr_assert_eq(check(without, a.chain.leaf, a.chain.ca, NOW), CHAIN_INVALID);
+    cr_assert_eq(check(with, a.chain.leaf, a.chain.ca, NOW), CHAIN_OK);
+}
