@@ -104,6 +104,7 @@ Test(wechat, headers_are_there_once_and_make_sense)
         {"an empty nonce", {.without = "Wechatpay-Nonce"}, REASON_HEADER_MALFORMED, 0},
         {"an empty type", {.type = ""}, REASON_HEADER_MALFORMED, 0},
         {"a time with a sign", {.timestamp = "+1700000000"}, REASON_HEADER_MALFORMED, 0},
+        {"minus nothing", {.timestamp = "-0"}, REASON_HEADER_MALFORMED, 0},
         {"a negative time", {.timestamp = "-1"}, REASON_HEADER_MALFORMED, 0},
         {"a time with a point", {.timestamp = "1700000000.0"}, REASON_HEADER_MALFORMED, 0},
         {"a time in hexadecimal", {.timestamp = "0x6553f100"}, REASON_HEADER_MALFORMED, 0},
