@@ -62,6 +62,9 @@ void request_end(void *opaque, struct MHD_Connection *conn, void **state, enum M
         s->opt.done(s->opt.opaque, call->route, call->dispatched, status,
                     (double)(clock_mono_us() - call->began_us) / 1e6);
     }
+    if (call->holds_share) {
+        share_give_back(call);
+    }
     if (call->holds_place) {
         (void)atomic_fetch_sub(&s->places, 1);
     }
@@ -88,7 +91,8 @@ static enum MHD_Result send_answer(struct http_call *call)
     for (size_t i = 0; i < call->n_headers; i++) {
         (void)MHD_add_response_header(response, call->headers[i].name, call->headers[i].value);
     }
-    if (call->close || atomic_load(&call->service->stopping)) {
+    if (call->close || atomic_load(&call->service->stopping) ||
+        atomic_load(&call->service->connections) > call->service->opt.limits.kept) {
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     }
     conn_set_phase(call->service, call->link, CONN_SENDING);
@@ -182,7 +186,7 @@ static bool take_place(struct http_call *call)
         return false;
     }
     call->holds_place = true;
-    return true;
+    return !call->route->open || share_take(call);
 }
 
 /* "application/json; charset=utf-8" is application/json. */

@@ -11,10 +11,14 @@
 #include "http/service_internal.h"
 
 #define SPARE_CONNECTIONS 64 /* that are told 503 rather than kept waiting */
-#define ANSWER_HEADER_BYTES 4096
+#define OTHER_BYTES 8192     /* beside the request's header: libmicrohttpd's list of it, and the answer's header */
+/*
+ * Above 32 KiB libmicrohttpd maps a connection's memory: pages nobody has written to cost nothing, which is most of a
+ * connection without a request (after one, all of them are written to), and all go back when it ends.
+ */
+#define CONNECTION_BYTES_MIN ((size_t)36 << 10)
 /* Nothing older than TLS 1.2, and of that only what has forward secrecy and authenticates what it encrypts. */
-#define TLS_PRIORITIES \
-    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-SHA1:-AES-128-CBC:-AES-256-CBC:%SERVER_PRECEDENCE"
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-SHA1:-AES-128-CBC:-AES-256-CBC"
 #define PROXY_HEADER_MS_MAX 5000
 
 static enum rc open_socket(struct service *s, struct err *err)
@@ -55,6 +59,7 @@ static enum rc start_daemon(struct service *s, struct err *err)
 {
     const struct service_limits *limits = &s->opt.limits;
     unsigned idle_s = (unsigned)((limits->idle_ms + 999) / 1000);
+    size_t conn_bytes = limits->header_bytes + OTHER_BYTES;
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
     struct MHD_OptionItem more[5] = {{MHD_OPTION_END, 0, NULL}};
     size_t n = 0;
@@ -74,9 +79,9 @@ static enum rc start_daemon(struct service *s, struct err *err)
         flags, 0, NULL, NULL, request_go_on, s, MHD_OPTION_ARRAY, more, MHD_OPTION_CONNECTION_LIMIT,
         limits->connections + SPARE_CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT, limits->connections_per_address,
         MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        2 * limits->header_bytes + ANSWER_HEADER_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK,
-        request_begin, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, request_end, s,
-        MHD_OPTION_NOTIFY_CONNECTION, conn_notify, s, MHD_OPTION_END);
+        conn_bytes < CONNECTION_BYTES_MIN ? CONNECTION_BYTES_MIN : conn_bytes, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_URI_LOG_CALLBACK, request_begin, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, request_end, s, MHD_OPTION_NOTIFY_CONNECTION, conn_notify, s, MHD_OPTION_END);
     if (s->daemon == NULL) {
         FAIL(err, RC_FATAL, "cannot start an HTTP server on %s", s->address);
     }
@@ -93,6 +98,7 @@ enum rc service_start(const struct service_options *opt, struct service **out_se
     s->opt = *opt;
     s->listen_fd = -1;
     s->tls = opt->tls != NULL;
+    s->share_seed = clock_random();
     if (opt->proxies != NULL) {
         s->proxies = *opt->proxies;
     }

@@ -13,7 +13,7 @@
  *     no such path, no such method     404 not_found, 405 method_not_allowed with Allow
  *     a parameter it does not know     400 parameter_invalid
  *     being stopped                    503 stopping
- *     too many parked                  503 busy
+ *     too many parked, or of an address 503 busy
  *     no length known that fits, body  413 body_too_large, 415 media_type_unsupported
  *     not complete in time             408 request_timeout           connection closed
  *     the route's function             what it says
@@ -49,7 +49,10 @@
 struct service_limits {
     unsigned connections;             /* open at once; beyond: 503 */
     unsigned connections_per_address; /* beyond: closed without an answer */
+    unsigned kept;                    /* while more are open, an answer ends its connection: those who wait for a next
+                                         request cost most */
     unsigned parked;                  /* requests that wait for another thread */
+    unsigned parked_per_address;      /* of those, on open routes, from one address (call_address) */
     size_t header_bytes;              /* request line and headers */
     size_t body_bytes;                /* a route may allow less */
     int64_t idle_ms;                  /* of a connection between requests and while an answer is taken */
@@ -58,7 +61,9 @@ struct service_limits {
 #define SERVICE_LIMITS_DEFAULT                                 \
     ((struct service_limits){.connections = 1024,              \
                              .connections_per_address = 1024,  \
+                             .kept = 768,                      \
                              .parked = 4096,                   \
+                             .parked_per_address = 1024,       \
                              .header_bytes = (size_t)16 << 10, \
                              .body_bytes = (size_t)256 << 10,  \
                              .idle_ms = 60000,                 \

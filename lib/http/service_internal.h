@@ -15,6 +15,7 @@
 
 #define REQUEST_ID_MAX 128
 #define TRACEPARENT_LEN 55
+#define SHARE_BUCKETS 256
 
 enum conn_phase {
     CONN_IDLE,      /* between requests */
@@ -60,6 +61,7 @@ struct http_call {
     const char *request_id; /* as the client gave it in X-Request-Id, if it is one, else ours; in every answer */
     const char *traceparent;
     bool holds_place; /* counts in service.parked */
+    bool holds_share; /* and for its address */
 
     bool has_answer;
     unsigned status;
@@ -81,6 +83,8 @@ struct service {
     struct acceptor *acceptor; /* NULL: libmicrohttpd accepts itself */
     char address[LISTEN_TEXT_MAX];
     struct net_list proxies;
+    uint64_t share_seed;
+    struct address_share *shares[SHARE_BUCKETS]; /* on libmicrohttpd's thread only */
     int listen_fd;
     bool tls;
     bool drained;
@@ -108,6 +112,10 @@ const char *strict_refusal(const struct http_call *call, const char *method, con
 
 /* origin.c: says in call->address who calls. */
 void origin_find(struct http_call *call);
+
+/* share.c: a request of that address is one more; false: it has its share already. */
+bool share_take(struct http_call *call);
+void share_give_back(struct http_call *call);
 
 /* conn.c */
 void conn_notify(void *opaque, struct MHD_Connection *conn, void **socket_context,

@@ -56,7 +56,9 @@ static struct service_limits read_limits(const struct config *cfg)
     return (struct service_limits){.connections = (unsigned)config_int(cfg, "gateway.connections.max"),
                                    .connections_per_address =
                                        (unsigned)config_int(cfg, "gateway.connections.address.max"),
+                                   .kept = (unsigned)config_int(cfg, "gateway.connections.kept.max"),
                                    .parked = (unsigned)config_int(cfg, "gateway.parked.max"),
+                                   .parked_per_address = (unsigned)config_int(cfg, "gateway.parked.address.max"),
                                    .header_bytes = (size_t)config_int(cfg, "gateway.header.bytes.max"),
                                    .body_bytes = (size_t)config_int(cfg, "gateway.body.bytes.max"),
                                    .idle_ms = config_int(cfg, "gateway.idle.timeout.ms"),

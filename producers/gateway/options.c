@@ -43,6 +43,13 @@ static const struct option OPTIONS[] = {
      .min = 1,
      .max = 65536,
      .help = "Connections from one address; further ones are closed. A proxy is one address."},
+    {.name = "gateway.connections.kept.max",
+     .type = OPTION_INT,
+     .value = "768",
+     .min = 1,
+     .max = 65536,
+     .help =
+         "Connections up to which one is kept open for a next request; while more are open, an answer ends its own."},
     {.name = "gateway.connections.max",
      .type = OPTION_INT,
      .value = "1024",
@@ -74,6 +81,14 @@ static const struct option OPTIONS[] = {
      .value = "127.0.0.1:7101",
      .max = 80,
      .help = "Address for services, IP:PORT; others than loopback need gateway.tokens.file."},
+    {.name = "gateway.parked.address.max",
+     .type = OPTION_INT,
+     .value = "1024",
+     .min = 1,
+     .max = 65536,
+     .help =
+         "Calls of channels from one address that wait at once; further ones get 503. A proxy is one address unless "
+         "its word counts (gateway.proxies)."},
     {.name = "gateway.parked.max",
      .type = OPTION_INT,
      .value = "4096",

@@ -103,6 +103,7 @@ static const struct service_route ROUTES[] = {
     {.key = {"POST", "/v1/any/{id}"}, .handle = hello, .body_bytes = 100000, .open = true},
     {.key = {"GET", "/v1/headers"}, .handle = echo_headers},
     {.key = {"GET", "/v1/wait"}, .handle = wait_for_somebody, .may_park = true},
+    {.key = {"GET", "/v1/open"}, .handle = wait_for_somebody, .may_park = true, .open = true},
     {.key = {"GET", "/v1/race"}, .handle = race, .may_park = true},
     {.key = {"GET", "/v1/close"}, .handle = close_race, .may_park = true},
 };
@@ -414,6 +415,88 @@ Test(service, only_so_many_are_parked)
     answer_parked(0, "first");
     has(hear(one), "first");
     has(talk("GET /v1/race HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), "soon");
+}
+
+Test(service, one_address_parks_only_its_share_on_open_routes)
+{
+    int fds[4];
+    limits.parked_per_address = 2;
+    start();
+    for (size_t i = 0; i < 2; i++) {
+        fds[i] = dial_from("127.0.0.7");
+        say(fds[i], "GET /v1/open HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        cr_assert(wait_parked(i + 1));
+    }
+    int third = dial_from("127.0.0.7");
+    say(third, "GET /v1/open HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    refused(hear(third), "HTTP/1.1 503 ", "busy");
+    fds[2] = dial_from("127.0.0.8");
+    say(fds[2], "GET /v1/open HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    cr_assert(wait_parked(3));
+    fds[3] = dial_from("127.0.0.7"); /* with a token it is no stranger */
+    say(fds[3], "GET /v1/wait HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    cr_assert(wait_parked(4));
+    cr_assert_eq(service_parked(service), 4, "the refused one gave its place back");
+    for (size_t i = 0; i < 4; i++) {
+        answer_parked(i, "well");
+        has(hear(fds[i]), "well");
+    }
+    for (size_t i = 0; i < 2; i++) { /* the share is given back */
+        int fd = dial_from("127.0.0.7");
+        say(fd, "GET /v1/open HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        cr_assert(wait_parked(5 + i));
+        answer_parked(4 + i, "well");
+        has(hear(fd), "well");
+    }
+}
+
+Test(service, only_so_many_connections_are_kept)
+{
+    static const char get[] = "GET /v1/hello/x HTTP/1.1\r\nHost: x\r\n\r\n";
+    char first[17] = "";
+    int fds[2];
+    limits.kept = 2;
+    start();
+    for (int i = 0; i < 2; i++) {
+        for (int again = 0; again < 2; again++) {
+            fds[i] = again == 0 ? dial() : fds[i];
+            say(fds[i], get);
+            while (recv(fds[i], first, 1, 0) == 1 && first[0] != '|') { /* the body's first mark */
+            }
+            cr_assert_eq(recv(fds[i], first, 1, 0), 1);
+            while (recv(fds[i], first, 1, 0) == 1 && first[0] != '\n') {
+            }
+        }
+    }
+    const char *answer = talk(get); /* to the end of the connection */
+    has(answer, "200 OK");
+    has(answer, "Connection: close\r\n");
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
+/* Nothing is kept of what is too much, however it comes. */
+Test(service, bodies_without_end_are_ended)
+{
+    static const char *const beginnings[] = {
+        "POST /v1/any/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3fffffff\r\n",
+        "POST /v1/any/x HTTP/1.1\r\nHost: x\r\nContent-Length: 1073741824\r\n\r\n",
+        "POST /v1/any/x HTTP/1.1\r\nHost: x\r\nContent-Length: 18446744073709551615\r\n\r\n",
+    };
+    static char much[1 << 16];
+    start();
+    for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++) {
+        int fd = dial();
+        size_t taken = 0;
+        ssize_t sent = 1;
+        say(fd, beginnings[i]);
+        for (; sent > 0 && taken<(size_t)1 << 30; taken += sent> 0 ? (size_t)sent : 0) {
+            sent = send(fd, much, sizeof much, MSG_NOSIGNAL);
+        }
+        (void)close(fd);
+        cr_expect_lt(taken, (size_t)64 << 20, "%zu: the rest of 1 GiB was taken", i);
+    }
+    cr_assert_eq(atomic_load(&last_status), 413);
 }
 
 Test(service, a_client_that_leaves_is_noticed_and_harms_nobody)
