@@ -26,10 +26,15 @@ void array_add(struct buf *b, const char *s, size_t n)
     separate(b);
     buf_putc(b, '"');
     for (size_t i = 0; i < n; i++) {
-        if (s[i] == '"' || s[i] == '\\') {
-            buf_putc(b, '\\');
+        size_t plain = i;
+        while (i < n && s[i] != '"' && s[i] != '\\') {
+            i++;
         }
-        buf_putc(b, s[i]);
+        buf_add(b, s + plain, i - plain); /* most texts have nothing to escape: as a whole */
+        if (i < n) {
+            buf_putc(b, '\\');
+            buf_putc(b, s[i]);
+        }
     }
     buf_putc(b, '"');
 }
