@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -56,6 +57,7 @@ enum rc session_open(struct session *s, struct err *err)
 void session_close(struct session *s)
 {
     pg_closep(&s->conn);
+    memset(s->prepared, 0, sizeof s->prepared);
 }
 
 static enum rc too_late(struct err *err)
@@ -108,20 +110,50 @@ static enum rc take_results(PGconn *conn, int64_t until_ms, PGresult **out_res, 
     return RC_OK;
 }
 
-enum rc session_query(struct session *s, const char *sql, int n, const char *const *params, PGresult **out_res,
-                      struct err *err)
+/* Of what was sent; sent is what libpq said of it. */
+static enum rc finish(struct session *s, int sent, PGresult **out_res, struct err *err)
 {
     int64_t until_ms = clock_mono_ms() + s->opt->statement_timeout_ms + SESSION_SLACK_MS;
-    if (s->conn == NULL) {
-        FAIL(err, RC_RETRY, "the session is closed");
-    }
-    enum rc rc = PQsendQueryParams(s->conn, sql, n, NULL, params, NULL, NULL, 0) == 1
-                     ? take_results(s->conn, until_ms, out_res, err)
-                     : pg_fail(s->conn, NULL, err);
+    enum rc rc = sent == 1 ? take_results(s->conn, until_ms, out_res, err) : pg_fail(s->conn, NULL, err);
     if (rc != RC_OK && (PQstatus(s->conn) == CONNECTION_BAD || PQtransactionStatus(s->conn) == PQTRANS_ACTIVE)) {
         session_close(s); /* lost, or left in the middle of a statement */
     }
     return rc;
+}
+
+static enum rc must_be_open(const struct session *s, struct err *err)
+{
+    if (s->conn == NULL) {
+        FAIL(err, RC_RETRY, "the session is closed");
+    }
+    return RC_OK;
+}
+
+enum rc session_query(struct session *s, const char *sql, int n, const char *const *params, PGresult **out_res,
+                      struct err *err)
+{
+    TRY(must_be_open(s, err));
+    return finish(s, PQsendQueryParams(s->conn, sql, n, NULL, params, NULL, NULL, 0), out_res, err);
+}
+
+enum rc session_query_again(struct session *s, const char *sql, int n, const char *const *params, PGresult **out_res,
+                            struct err *err)
+{
+    char name[24];
+    size_t i = 0;
+    while (i < SESSION_PREPARED_MAX && s->prepared[i] != NULL && s->prepared[i] != sql) {
+        i++;
+    }
+    if (i == SESSION_PREPARED_MAX) {
+        return session_query(s, sql, n, params, out_res, err);
+    }
+    (void)snprintf(name, sizeof name, "sluice_%zu", i);
+    TRY(must_be_open(s, err));
+    if (s->prepared[i] == NULL) {
+        TRY(finish(s, PQsendPrepare(s->conn, name, sql, n, NULL), NULL, err));
+        s->prepared[i] = sql;
+    }
+    return finish(s, PQsendQueryPrepared(s->conn, name, n, params, NULL, NULL, 0), out_res, err);
 }
 
 enum rc session_probe(struct session *s, struct err *err)

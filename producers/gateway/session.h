@@ -21,9 +21,12 @@ struct session_options {
 };
 #define SESSION_SLACK_MS 3000
 
+#define SESSION_PREPARED_MAX 4
+
 struct session {
     const struct session_options *opt;
     PGconn *conn; /* NULL = closed */
+    const char *prepared[SESSION_PREPARED_MAX];
 };
 
 /*
@@ -36,6 +39,13 @@ void session_close(struct session *s);
 /* As pg_query(). RETRY with code "timeout" when no answer came in time. Once the session is lost it is closed. */
 enum rc session_query(struct session *s, const char *sql, int n, const char *const *params, PGresult **out_res,
                       struct err *err) MUST_USE;
+
+/*
+ * The same for a statement that is made again and again, and takes longer to plan than to execute: planned once a
+ * session. sql is known by its address; at most SESSION_PREPARED_MAX of them.
+ */
+enum rc session_query_again(struct session *s, const char *sql, int n, const char *const *params, PGresult **out_res,
+                            struct err *err) MUST_USE;
 
 /*
  * For a session that nobody has used for a while: does the server answer, and is it still the primary? Else RETRY, and

@@ -204,7 +204,7 @@ static enum rc insert(const struct batch *b, const char *const *against, struct 
         add_row(&columns, b->list[i], against == NULL ? NULL : against[i]);
     }
     columns_end(&columns, params);
-    TRY(session_query(b->s, STORE_SQL, COLUMNS, params, &res, err));
+    TRY(session_query_again(b->s, STORE_SQL, COLUMNS, params, &res, err));
     *out_left = (struct batch){.s = b->s, .list = xcalloc(b->n, sizeof(struct job *))};
     for (size_t i = 0; i < b->n; i++) {
         enum channel_reason reason = reason_of_verdict(pg_text(res, (int)i, 0));
