@@ -3,9 +3,10 @@
 #
 # The demo job of the compose stack: commits events for three platforms the way a business does, each in a transaction of
 # its own, waits until they are delivered, and compares what the outbox says with what the receiver has seen. Every tenth
-# event is refused once by the receiver and retried. Exit 0 only when the numbers add up.
+# event is refused once by the receiver and retried. Then an order is paid: WeChat Pay says so twice, somebody forges it
+# once. Exit 0 only when the numbers add up.
 #
-# DATABASE_URL, RECEIVER_URL; DEMO_EVENTS (300), DEMO_PAUSE_MS between transactions (0), DEMO_LIMIT_SEC (180).
+# DATABASE_URL, RECEIVER_URL, GATEWAY_URL, SECRETS_DIR; DEMO_EVENTS (300), DEMO_PAUSE_MS between transactions (0), DEMO_LIMIT_SEC (180).
 
 set -euo pipefail
 
@@ -76,6 +77,39 @@ received() {
             END { print requests + 0, events + 0, answers + 0 }' "$DIR/ids" -
 }
 
+# ---------------------------------------------------------------------------------------------------- an order is paid
+
+readonly ORDER=order-$RUN PLAYER=player:$RUN CHANNELS=${SECRETS_DIR:-/var/lib/sluice/secrets}/channels
+readonly WECHAT=${GATEWAY_URL:-http://gateway:7101}/callbacks/wechat/shop1
+
+api() { # METHOD PATH [BODY]
+    local token
+    token=$(awk 'NF == 2 { print $2; exit }' "${SECRETS_DIR:-/var/lib/sluice/secrets}/gateway.callers")
+    curl -fsS -m 60 -X "$1" -H "Authorization: Bearer $token" -H 'Content-Type: application/json' -H 'Prefer: wait=20' ${3:+-d "$3"} \
+        "${GATEWAY_URL:-http://gateway:7101}$2"
+}
+sign() { # PAYMENT AMOUNT ARGUMENT...
+    sluice sign wechat --dir "$CHANNELS" --account shop1 --payment "$1" --amount "$2" "${@:3}"
+}
+
+# Told twice of one payment; and somebody without a key puts one call's signature on another one.
+pay() {
+    printf '==> the order %s of 10000 is paid through WeChat Pay, which says so twice; somebody forges it once\n' "$ORDER" >&2
+    api POST "/v1/accounts/$PLAYER" '{"currency": "CNY", "no_negative": true}' >/dev/null || die "the account could not be opened"
+    api POST /v1/payments "{\"payment_id\": \"$ORDER\", \"account_id\": \"$PLAYER\", \"channel\": \"wechat\", \"amount\": 10000, \"currency\": \"CNY\",
+        \"callback_platform\": \"demo\", \"callback_target\": \"$RECEIVER_URL/paid?platform=demo\"}" >/dev/null || die "the order was not taken"
+    sign "$ORDER" 10000 --notification "$ORDER-1" --send "$WECHAT" >/dev/null || die "the channel's call was not acknowledged"
+    sign "$ORDER" 10000 --notification "$ORDER-1" --send "$WECHAT" >/dev/null || die "the channel's second call was not acknowledged"
+    sign "$ORDER-other" 1 --headers "$DIR/headers" --body "$DIR/unused"
+    sign "$ORDER" 1000000 --headers "$DIR/unused" --body "$DIR/body"
+    FORGED=$(curl -sS -m 30 -o /dev/null -w '%{http_code}' -H "@$DIR/headers" --data-binary "@$DIR/body" "$WECHAT")
+}
+told() { psql -qAtX -v ON_ERROR_STOP=1 -v "order=$ORDER" "$DATABASE_URL" <<<"SELECT count(*) FROM cs_platform_event_outbox WHERE partition_key = :'order' AND status = 'delivered'"; }
+paid() { # prints: state, balance, callbacks delivered, notifications stored
+    printf '%s %s %s %s\n' "$(api GET "/v1/payments/$ORDER" | jq -r .state)" "$(api GET "/v1/accounts/$PLAYER" | jq -r .balance)" "$(told)" \
+        "$(psql -qAtX -v ON_ERROR_STOP=1 -v "order=$ORDER" "$DATABASE_URL" <<<"SELECT count(*) FROM payment_callbacks WHERE payment_id = :'order'")"
+}
+
 printf '==> %d events for %s, each in its own transaction\n' "$EVENTS" "${PLATFORMS[*]}" >&2
 events_sql >"$DIR/events.sql"
 psql -qX -v ON_ERROR_STOP=1 "$DATABASE_URL" -f "$DIR/events.sql" >/dev/null &
@@ -108,3 +142,20 @@ printf '\n'
 [[ $committed == "$EVENTS" && $delivered == "$EVENTS" && $seen == "$EVENTS" && $gaps == 0 ]] ||
     die "the numbers do not add up (see above; docker compose logs relay callback sink)"
 printf ' ok  every committed event was delivered\n'
+
+pay
+end=$((SECONDS + LIMIT_SEC))
+while (($(told) < 2 && SECONDS < end)); do
+    sleep 1
+done
+read -r state balance merchant stored <<<"$(paid)"
+printf '\n'
+printf '  %-57s %9s\n' "state of the order" "$state" \
+    "notifications of it that are stored" "$stored" \
+    "answer to the forged call, which says 1000000" "$FORGED" \
+    "balance of the player" "$balance" \
+    "callbacks to the merchant: pending, confirmed" "$merchant"
+printf '\n'
+[[ "$state $stored $FORGED $balance $merchant" == 'CONFIRMED 1 401 10000 2' ]] ||
+    die "the numbers do not add up (see above; docker compose logs gateway account callback)"
+printf ' ok  the order was paid once, and the merchant told of each step once\n'

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # secrets.sh DIR PLATFORM...: a file DIR/PLATFORM with a secret of Standard Webhooks (whsec_...) for each platform.
-# And DIR/gateway.callers. Repeating it keeps what is there. A secret in AI_CS_PLATFORM_<PLATFORM>_CALLBACK_SECRET is written instead, so that
+# And DIR/gateway.callers; with CHANNELS_DIR, keys and accounts of one's own at the channels there. Repeating it keeps what is there. A secret in AI_CS_PLATFORM_<PLATFORM>_CALLBACK_SECRET is written instead, so that
 # whoever signs and whoever verifies read the same file.
 
 set -eu
@@ -45,4 +45,14 @@ if [ -s "$dir/gateway.callers" ]; then
 else
     put gateway.callers "demo $(head -c 32 /dev/urandom | base64 -w 0 | tr '+/' '-_')"
     echo "secrets: gateway.callers: generated, with the caller demo" >&2
+fi
+
+# Keys and accounts with which `sluice sign` can say what channels say; SLUICE_GATEWAY_ACCOUNTS names real ones.
+if [ -n "${CHANNELS_DIR:-}" ] && [ -s "$CHANNELS_DIR/accounts.json" ]; then
+    echo "secrets: channels: kept" >&2
+elif [ -n "${CHANNELS_DIR:-}" ]; then
+    rm -rf "$CHANNELS_DIR" "$CHANNELS_DIR.new"
+    sluice sign init "$CHANNELS_DIR.new" 2>/dev/null
+    mv "$CHANNELS_DIR.new" "$CHANNELS_DIR"
+    echo "secrets: channels: generated" >&2
 fi

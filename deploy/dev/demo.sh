@@ -133,6 +133,7 @@ The stack stays up. Next:
   ./dev sluice dlq ls                                the dead letters that are left; dlq show ID
   ./dev sluice account ls                            the accounts; account show ID, account flows ID
   ./dev sluice account check                         can the ledger be wrong? It is looked up
+  ./dev sluice gateway quarantine ls                 what channels said and nobody believed; show ID, release ID, dismiss ID
   ./dev psql                                         for the runbook's queries (README.md has them)
   ./dev psql -c "INSERT INTO cs_platform_event_outbox (platform, event_type, callback_target, payload)
                  VALUES ('demo', 'hello', '$(./dev env | sed -n 's/.*_RECEIVER=//p')/fail/1', '{\"n\": 1}')"

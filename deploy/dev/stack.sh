@@ -28,6 +28,7 @@ stack_env() {
     SLUICE_DEV_KAFKA_PORT=$(kafka_node_port "$DEV_KAFKA" 1)
     export DATABASE_URL KAFKA_BROKERS SLUICE_RUNTIME_DIR SLUICE_TEST_ADMIN_URL SLUICE_DEV_PG_PORT SLUICE_DEV_KAFKA_PORT
     callbacks_env
+    channels_env
 }
 
 stack_env_or_die() { stack_env || die "there is no stack yet; ./dev up infra makes one"; }
@@ -110,7 +111,9 @@ cmd_up() {
     step "tables and topics"
     stack_prepare || die "tables or topics could not be made (see above)"
     secrets_make || die "secrets could not be made in $DEV_SECRETS"
+    channels_make || die "keys and accounts of channels could not be made in $DEV_CHANNELS"
     callbacks_env
+    channels_env
     receiver_start || die "the receiver is not up (see above)"
     for spec in "${specs[@]}"; do
         read -r role count how <<<"$spec"
@@ -136,7 +139,7 @@ stack_stop() {
 # Only what ./dev made, by name: DEV_STATE may be any directory.
 stack_wipe() {
     pg_remove "$DEV_PG"
-    rm -rf -- "$DEV_KAFKA" "$DEV_STATE/pid" "$DEV_STATE/log" "$DEV_STATE/run" "$DEV_SECRETS"
+    rm -rf -- "$DEV_KAFKA" "$DEV_STATE/pid" "$DEV_STATE/log" "$DEV_STATE/run" "$DEV_SECRETS" "$DEV_CHANNELS" "$DEV_CHANNELS.new"
     if ports_load; then
         rm -f -- "$PORTS_DIR/block-$PORT_BASE" 2>/dev/null || true
     fi
@@ -220,7 +223,7 @@ cmd_env() {
     local name
     stack_env_or_die
     for name in DATABASE_URL KAFKA_BROKERS SLUICE_RUNTIME_DIR SLUICE_TEST_ADMIN_URL SLUICE_DEV_PG_PORT SLUICE_DEV_KAFKA_PORT \
-        SLUICE_DEV_RECEIVER SLUICE_CALLBACK_ALLOW_HTTP SLUICE_CALLBACK_ALLOW_NETS "${!AI_CS_PLATFORM_@}"; do
+        SLUICE_DEV_RECEIVER SLUICE_CALLBACK_ALLOW_HTTP SLUICE_CALLBACK_ALLOW_NETS "${!SLUICE_GATEWAY_@}" "${!AI_CS_PLATFORM_@}"; do
         [[ $name == *_SECRET ]] || printf 'export %s=%q\n' "$name" "${!name}" # a secret is not printed, its file is named
     done
     for name in "${DEV_ROLES[@]}"; do
