@@ -92,17 +92,24 @@ sign() { # PAYMENT AMOUNT ARGUMENT...
     sluice sign wechat --dir "$CHANNELS" --account shop1 --payment "$1" --amount "$2" "${@:3}"
 }
 
+# The answer's status. Not `sluice sign --send`, which speaks plain http to this machine only.
+post() { curl -sS -m 30 -o /dev/null -w '%{http_code}' -H "@$DIR/headers" --data-binary "@$DIR/body" "$WECHAT"; }
+tell() {
+    sign "$ORDER" 10000 --notification "$ORDER-1" --headers "$DIR/headers" --body "$DIR/body"
+    [[ $(post) == 200 ]] || die "the channel's call was not acknowledged"
+}
+
 # Told twice of one payment; and somebody without a key puts one call's signature on another one.
 pay() {
     printf '==> the order %s of 10000 is paid through WeChat Pay, which says so twice; somebody forges it once\n' "$ORDER" >&2
     api POST "/v1/accounts/$PLAYER" '{"currency": "CNY", "no_negative": true}' >/dev/null || die "the account could not be opened"
     api POST /v1/payments "{\"payment_id\": \"$ORDER\", \"account_id\": \"$PLAYER\", \"channel\": \"wechat\", \"amount\": 10000, \"currency\": \"CNY\",
         \"callback_platform\": \"demo\", \"callback_target\": \"$RECEIVER_URL/paid?platform=demo\"}" >/dev/null || die "the order was not taken"
-    sign "$ORDER" 10000 --notification "$ORDER-1" --send "$WECHAT" >/dev/null || die "the channel's call was not acknowledged"
-    sign "$ORDER" 10000 --notification "$ORDER-1" --send "$WECHAT" >/dev/null || die "the channel's second call was not acknowledged"
+    tell
+    tell
     sign "$ORDER-other" 1 --headers "$DIR/headers" --body "$DIR/unused"
     sign "$ORDER" 1000000 --headers "$DIR/unused" --body "$DIR/body"
-    FORGED=$(curl -sS -m 30 -o /dev/null -w '%{http_code}' -H "@$DIR/headers" --data-binary "@$DIR/body" "$WECHAT")
+    FORGED=$(post)
 }
 told() { psql -qAtX -v ON_ERROR_STOP=1 -v "order=$ORDER" "$DATABASE_URL" <<<"SELECT count(*) FROM cs_platform_event_outbox WHERE partition_key = :'order' AND status = 'delivered'"; }
 paid() { # prints: state, balance, callbacks delivered, notifications stored

@@ -88,20 +88,32 @@ ch_make alipay c3 order=c3 amount=1201
 ch_expect "an order of another amount" alipay conflict c3
 ch_make wechat c3 order=c3 amount=1200
 ch_expect "an order of another channel" wechat conflict c3
+# These fit their order, and not what was stored of the same thing.
+ch_make wechat c4 order=c4 amount=1200 id=c4
+ch_make wechat c4txn order=c4 amount=1200 id=c4 txn=42other
+ch_make wechat c4refund event=REFUND.SUCCESS order=c4 amount=1200 refund=300 refund_id=c4-1
+ch_make wechat c4more event=REFUND.SUCCESS order=c4 amount=1200 refund=400 refund_id=c4-1
+ch_make wechat c4same event=REFUND.SUCCESS order=c4 amount=1200 refund=300 refund_id=c4-2
+order c4 wechat 1200
+ch_expect "a payment" wechat ok c4
+ch_expect "the same notification, another transaction" wechat conflict c4txn
+ch_expect "a refund" wechat ok c4refund
+ch_expect "the same refund, another amount" wechat conflict c4more
+ch_expect "another refund of the same amount" wechat ok c4same
 before=$(ch_rows)
 ch_expect "a contradiction again, byte for byte" wechat replay c2
 ch_make wechat c1third order=c1 amount=1300 id=c1
 ch_expect "and signed anew" wechat duplicate c1third
 t_eq "rows of inbox, quarantine and outbox" "$before" "$(ch_rows)"
-t_eq "in quarantine" "c1 conflict, c1 conflict, c2 conflict, c2 conflict, c3 conflict, c3 conflict, late3 conflict" "$(open_of)"
+t_eq "in quarantine" "c1 conflict, c1 conflict, c2 conflict, c2 conflict, c3 conflict, c3 conflict, c4 conflict, c4 conflict, late3 conflict" "$(open_of)"
 t_eq "the ledger was told of none" "1 0 0" "$(succeeded c1) $(succeeded c2) $(succeeded c3)"
-t_eq "an alarm for each" 7 "$(log_count g 'level=error.*contradicts')"
+t_eq "an alarm for each" 9 "$(log_count g 'level=error.*contradicts')"
 
 # ---- people settle them, each once
 
 id_of() { t_db "SELECT q.id FROM payment_quarantine q JOIN payment_callbacks c USING (id) WHERE $1"; }
 t_exit "what is open" 0 "$S" gateway quarantine ls --json
-t_eq "of which payments" "c1 c1 c2 c2 c3 c3 late3" "$(jq -r '[.quarantine[].payment_id] | sort | join(" ")' <<<"$T_OUT")"
+t_eq "of which payments" "c1 c1 c2 c2 c3 c3 c4 c4 late3" "$(jq -r '[.quarantine[].payment_id] | sort | join(" ")' <<<"$T_OUT")"
 t_eq "with nothing of what was sent" 0 "$(grep -cE 'raw_body|ciphertext' <<<"$T_OUT" || true)"
 late3=$(id_of "q.payment_id = 'late3'") c2=$(id_of "q.payment_id = 'c2' AND c.amount = 1")
 t_exit "show" 0 "$S" gateway quarantine show "$late3"
@@ -123,7 +135,7 @@ t_eq "two people release the same at once" 1 "$(cat "$T_DIR/one" "$T_DIR/two" | 
 t_eq "told once" "1 2 0" "$(succeeded late3) $(succeeded c1) $(succeeded c2)"
 wait_until 30 '[[ $(t_db "SELECT count(DISTINCT payment_id) FROM payment_reviews WHERE payment_id IN ('"'late3', 'c1'"')") == 2 ]]'
 t_ok "the ledger has looked at them itself"
-t_eq "open" "c1 conflict, c2 conflict, c3 conflict, c3 conflict" "$(open_of)"
+t_eq "open" "c1 conflict, c2 conflict, c3 conflict, c3 conflict, c4 conflict, c4 conflict" "$(open_of)"
 
 # ---- what was sent, at rest
 
@@ -137,7 +149,7 @@ stop_roles g
 (umask 077 && { printf 'raw2 %s\n' "$(head -c 32 /dev/urandom | base64 -w 0)" && cat "$CH_KEYS/raw.keys"; } >"$CH_KEYS/raw.new" && mv "$CH_KEYS/raw.new" "$CH_KEYS/raw.keys")
 gw_start g
 gw_ready
-wait_until 20 'grep -qx "sluice_gateway_quarantine_open{code=\"conflict\"} 4" <(gw_metrics g)'
+wait_until 20 'grep -qx "sluice_gateway_quarantine_open{code=\"conflict\"} 6" <(gw_metrics g)'
 t_ok "what is open is counted"
 ch_make alipay new order=new amount=5
 ch_expect "with a new key" alipay unknown_order new
