@@ -6,6 +6,10 @@
  * In certificate mode alipay_cert_sn says which certificate; nothing of the message is believed for it. The platform's
  * libraries sign over it like over any other parameter, others leave it out, and no page says which is right: a text
  * with it is tried first, then one without. That opens nothing: it only names one of the account's own keys.
+ *
+ * What is signed is joined without escapes, so that one signature fits several ways to cut the text: "&total_amount=1"
+ * in the title that a buyer has chosen could be made a parameter, and refund_fee be hidden in the one before it. So a
+ * value in which a parameter that counts could begin is refused, however genuine it is.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -126,6 +130,42 @@ static enum channel_reason find_keys(const struct alipay_account *own, const str
     return out->n > 0 ? REASON_OK : verdict_refuse(v, REASON_CERT_EXPIRED, "every certificate has expired");
 }
 
+/* Those that say what a call means. */
+static const char *const COUNTED[] = {
+    "app_id",    "charset",      "gmt_close",   "gmt_payment",  "gmt_refund",     "msg_method",
+    "notify_id", "notify_time",  "notify_type", "out_biz_no",   "out_trade_no",   "refund_fee",
+    "seller_id", "total_amount", "trade_no",    "trade_status", "trans_currency", "utc_timestamp",
+};
+
+/* The parameter of COUNTED that could begin within the value; NULL: none. */
+static const char *hidden_in(const char *value)
+{
+    for (const char *at = strchr(value, '&'); at != NULL; at = strchr(at + 1, '&')) {
+        size_t n = strcspn(at + 1, "=&");
+        for (size_t i = 0; i < ARRAY_SIZE(COUNTED) && at[1 + n] == '='; i++) {
+            if (strlen(COUNTED[i]) == n && memcmp(COUNTED[i], at + 1, n) == 0) {
+                return COUNTED[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+/* biz_content is a document of messages that are about no trade; where it is the last that could be cut, the rest of
+ * the call would stand in another value. */
+static enum channel_reason check_cut(const struct form *form, struct verdict *v)
+{
+    for (size_t i = 0; i < form->n; i++) {
+        const struct form_param *p = &form->params[i];
+        const char *hidden = strcmp(p->name, "biz_content") == 0 ? NULL : hidden_in(p->value);
+        if (hidden != NULL) {
+            return verdict_refuse(v, REASON_BODY_MALFORMED, "%s: has &%s= in it, which could be another parameter",
+                                  p->name, hidden);
+        }
+    }
+    return REASON_OK;
+}
+
 static enum channel_reason check_signature(const struct alipay_account *own, const struct signed_form *s, int64_t now_s,
                                            struct verdict *v)
 {
@@ -186,7 +226,8 @@ enum channel_reason alipay_verify(const struct account *account, const struct ca
     if (sign == NULL || !base64_decode(sign, strlen(sign), s.signature, sizeof s.signature, &s.signature_n)) {
         return verdict_refuse(v, REASON_SIG_INVALID, "sign: %s", sign == NULL ? "missing" : "not base64, or too long");
     }
-    if (check_signature(own, &s, now_s, v) != REASON_OK || check_time(&form, now_s, own->window_s, v) != REASON_OK) {
+    if (check_signature(own, &s, now_s, v) != REASON_OK || check_cut(&form, v) != REASON_OK ||
+        check_time(&form, now_s, own->window_s, v) != REASON_OK) {
         return v->reason;
     }
     return alipay_read_form(own, &form, arena, v);

@@ -73,6 +73,12 @@ Test(alipay, what_the_platform_sends_is_accepted)
         {"blanks as %20", {.blank_as_20 = true}, REASON_OK, NULL, 0},
         {"an empty value", {.set = {{"passback_params", ""}}}, REASON_OK, NULL, 0},
         {"encoded in itself", {.set = {{"passback_params", "a%3D1%26b%3D2"}}}, REASON_OK, NULL, 0},
+        {"& and = in a title",
+         {.set = {{"subject", "a&b=c&total=1&xtotal_amount=2&total_amount"}}},
+         REASON_OK,
+         NULL,
+         0},
+        {"a document that is not cut", {.set = {{"biz_content", "{\"u\":\"/?a=1&app_id=2\"}"}}}, REASON_OK, NULL, 0},
         {"rule V2", {.rule_v2 = true}, REASON_OK, "v2", 0},
         {"rule V2 without sign_type", {.rule_v2 = true, .set = {{"sign_type", NULL}}}, REASON_OK, "v2", 0},
         {"GBK", {.set = {{"charset", "GBK"}, {"subject", GBK_TEXT}}}, REASON_OK, NULL, 0},
@@ -111,6 +117,32 @@ Test(alipay, forms_have_one_meaning)
         {"no GBK", {.set = {{"charset", "GBK"}, {"subject", "\xff\xff"}}}, REASON_BODY_MALFORMED, NULL, 0},
         {"half of a GBK character", {.set = {{"charset", "GBK"}, {"subject", "\xb4"}}}, REASON_BODY_MALFORMED, NULL, 0},
         {"a charset we do not read", {.set = {{"charset", "big5"}}}, REASON_BODY_MALFORMED, NULL, 0},
+    };
+    EXPECT(ROWS);
+}
+
+#define REST "&total_amount=88.88&trade_no=2023111522001400000000000001&trade_status=TRADE_SUCCESS&version=1.0"
+
+/* Nothing is escaped in what is signed: the first two rows have one signature, and say different things. */
+Test(alipay, what_is_signed_is_cut_in_one_way)
+{
+    static const struct row ROWS[] = {
+        {"an amount in the title",
+         {.set = {{"subject", "a&total_amount=0.01&trade_no=T&trade_status=TRADE_SUCCESS&version=1.0"}}},
+         REASON_BODY_MALFORMED,
+         NULL,
+         0},
+        {"that amount, and the real one hidden",
+         {.set = {{"subject", "a"}, {"total_amount", "0.01"}, {"trade_no", "T"}, {"version", "1.0" REST}}},
+         REASON_BODY_MALFORMED,
+         NULL,
+         0},
+        {"a refund made a payment",
+         {.set = {{"point_amount", "0.00&refund_fee=1.00"}, {"gmt_refund", RIG_BEIJING}}},
+         REASON_BODY_MALFORMED,
+         NULL,
+         0},
+        {"under rule V2", {.rule_v2 = true, .set = {{"body", "&out_trade_no=x"}}}, REASON_BODY_MALFORMED, "v2", 0},
     };
     EXPECT(ROWS);
 }
