@@ -6,7 +6,10 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "gateway/ask.h"
+
+_Static_assert(JOB_LANES >= CHANNELS_N, "a lane for each channel");
 
 static const char *const MEDIA[CHANNELS_N] = {
     [CHANNEL_WECHAT] = "application/json",
@@ -64,6 +67,7 @@ enum call_next ask_callback(struct http_call *call, void *opaque)
     *c = (struct callback){
         .channel = channel, .account = account, .received_us = g->now_us(), .began_us = clock_mono_us()};
     job->callback = c;
+    job->lane = channel;
     job->wait_s = -1;
     look_at(call, c);
     if (c->verdict.reason == REASON_OK) {

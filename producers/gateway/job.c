@@ -26,15 +26,17 @@ void job_queue_done(struct job_queue *q)
 bool job_queue_put(struct job_queue *q, struct job *job)
 {
     (void)pthread_mutex_lock(&q->lock);
-    bool good = !q->closed && q->n < q->max;
+    struct job_lane *lane = &q->lanes[job->lane];
+    bool good = !q->closed && lane->n < q->max;
     if (good) {
         job->next = NULL;
-        if (q->last == NULL) {
-            q->first = job;
+        if (lane->last == NULL) {
+            lane->first = job;
         } else {
-            q->last->next = job;
+            lane->last->next = job;
         }
-        q->last = job;
+        lane->last = job;
+        lane->n++;
         q->n++;
         (void)pthread_cond_signal(&q->changed);
     }
@@ -42,23 +44,36 @@ bool job_queue_put(struct job_queue *q, struct job *job)
     return good;
 }
 
+/* With the lock, and something in it. */
+static struct job *next_in_turn(struct job_queue *q)
+{
+    while (q->lanes[q->turn].first == NULL) {
+        q->turn = (q->turn + 1) % JOB_LANES;
+    }
+    struct job_lane *lane = &q->lanes[q->turn];
+    struct job *job = lane->first;
+    lane->first = job->next;
+    lane->last = lane->first == NULL ? NULL : lane->last;
+    lane->n--;
+    q->n--;
+    q->turn = (q->turn + 1) % JOB_LANES;
+    return job;
+}
+
 size_t job_queue_take(struct job_queue *q, struct job **out, size_t max, int64_t wait_ms)
 {
     const struct timespec until = clock_deadline(wait_ms);
     size_t n = 0;
     (void)pthread_mutex_lock(&q->lock);
-    while (q->first == NULL && !q->closed && wait_ms > 0) {
+    while (q->n == 0 && !q->closed && wait_ms > 0) {
         if (pthread_cond_timedwait(&q->changed, &q->lock, &until) != 0) {
             break;
         }
     }
-    while (n < max && q->first != NULL) {
-        out[n] = q->first;
-        q->first = out[n++]->next;
-        q->n--;
+    while (n < max && q->n > 0) {
+        out[n++] = next_in_turn(q);
     }
-    q->last = q->first == NULL ? NULL : q->last;
-    if (q->first != NULL) {
+    if (q->n > 0) {
         (void)pthread_cond_signal(&q->changed); /* for another thread */
     }
     (void)pthread_mutex_unlock(&q->lock);
@@ -76,7 +91,7 @@ void job_queue_close(struct job_queue *q)
 bool job_queue_over(struct job_queue *q)
 {
     (void)pthread_mutex_lock(&q->lock);
-    bool over = q->closed && q->first == NULL;
+    bool over = q->closed && q->n == 0;
     (void)pthread_mutex_unlock(&q->lock);
     return over;
 }

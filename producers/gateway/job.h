@@ -59,6 +59,7 @@ struct job {
     int wait_s;              /* Prefer: wait; -1 = none */
     int64_t wait_until_ms;   /* monotonic */
     struct job_flows flows;
+    unsigned lane;             /* of its queue; below JOB_LANES */
     struct callback *callback; /* of JOB_CALLBACK, callback.h */
 
     /* What came of a payment. */
@@ -66,18 +67,27 @@ struct job {
     const char *shown; /* JSON */
 };
 
-/* First in, first out, bounded. */
+/* Calls of each channel wait in a lane of their own; everybody else uses the first. */
+#define JOB_LANES 4
+
+struct job_lane {
+    struct job *first, *last;
+    size_t n;
+};
+
+/* Each lane is first in, first out, and bounded; the lanes take turns, so that a flood in one holds up no other. */
 struct job_queue {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct job *first, *last;
-    size_t n, max;
+    struct job_lane lanes[JOB_LANES];
+    unsigned turn; /* the lane that is looked at next */
+    size_t n, max; /* in all lanes; of one lane */
     bool closed;
 };
 
 void job_queue_init(struct job_queue *q, size_t max);
 void job_queue_done(struct job_queue *q);
-/* False: full or closed. The job is the queue's afterwards. */
+/* False: its lane is full, or the queue closed. The job is the queue's afterwards. */
 bool job_queue_put(struct job_queue *q, struct job *job);
 /* Up to max jobs; waits for the first at most wait_ms. */
 size_t job_queue_take(struct job_queue *q, struct job **out, size_t max, int64_t wait_ms);

@@ -166,7 +166,9 @@ static const struct option OPTIONS[] = {
      .value = "4096",
      .min = 1,
      .max = 65536,
-     .help = "Calls of channels that wait to be verified; further ones get 503 and nothing of them is stored."},
+     .help =
+         "Calls of one channel that wait to be verified; further ones get 503 and nothing of them is stored. Channels "
+         "take turns."},
     {.name = "gateway.wait.poll.ms",
      .type = OPTION_INT,
      .value = "5",

@@ -36,6 +36,37 @@ Test(job_queue, first_in_first_out_and_bounded)
     job_queue_done(&q);
 }
 
+/* Whoever floods one channel with nonsense neither fills the queue for the others nor stands before them. */
+Test(job_queue, lanes_take_turns_and_fill_up_alone)
+{
+    enum { FLOOD = 100 };
+    struct job_queue q;
+    struct job flood[FLOOD + 1] = {{.lane = 0}};
+    struct job good[2] = {{.lane = 2}, {.lane = 2}};
+    struct job late = {.lane = 3};
+    struct job *out[FLOOD + 3];
+    job_queue_init(&q, FLOOD);
+    for (int i = 0; i < FLOOD; i++) {
+        flood[i].wait_s = i;
+        cr_assert(job_queue_put(&q, &flood[i]));
+    }
+    cr_assert_not(job_queue_put(&q, &flood[FLOOD]), "its lane is full");
+    cr_assert(job_queue_put(&q, &good[0]), "another is not");
+    cr_assert(job_queue_put(&q, &good[1]));
+    cr_assert_eq(job_queue_take(&q, out, 1, 0), 1);
+    cr_assert(job_queue_put(&q, &late));
+    cr_assert_eq(job_queue_length(&q), FLOOD + 2);
+    cr_assert_eq(job_queue_take(&q, out + 1, FLOOD + 2, 0), FLOOD + 2);
+    cr_assert(out[0] == &flood[0] && out[1] == &good[0] && out[2] == &late && out[3] == &flood[1] &&
+              out[4] == &good[1]);
+    for (int i = 2; i < FLOOD; i++) {
+        cr_assert_eq(out[3 + i], &flood[i], "in order");
+    }
+    cr_assert_eq(job_queue_length(&q), 0);
+    cr_assert_eq(job_queue_take(&q, out, 1, 0), 0);
+    job_queue_done(&q);
+}
+
 struct amount_row {
     const char *text, *code; /* NULL = taken */
 };
