@@ -59,6 +59,9 @@ enum call_next ask_callback(struct http_call *call, void *opaque)
         g->accounts == NULL ? NULL : accounts_find(g->accounts, channel, call_id(call, "account"));
     if (account == NULL) {
         struct problem problem = {0};
+        log_warn("gateway", "a call names an account that is not in the accounts file",
+                 KV_S("channel", channel_name(channel)), KV_S("account", call_id(call, "account")),
+                 KV_S("address", call_address(call)));
         problem_set(&problem, 404, "account_unknown", NULL, "there is no such account of this channel");
         return ask_refuse(call, &problem);
     }

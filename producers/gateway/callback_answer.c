@@ -74,6 +74,11 @@ static void tell(const struct job *job)
     } else if (v->reason == REASON_UNKNOWN_ORDER) {
         log_warn("gateway", "a genuine notification waits for its order", KV_S("channel", channel),
                  KV_S("account", c->account->name), KV_S("id", job->id), KV_S("payment", or_dash(v->event.payment_id)));
+    } else if (!reason_acknowledged(v->reason) && v->genuine && v->reason != REASON_UNAVAILABLE) {
+        /* A text of its own: repeated texts are suppressed, and anybody may call with nonsense. */
+        log_error("gateway", "a genuine call of a channel is refused", KV_S("channel", channel),
+                  KV_S("account", c->account->name), KV_S("reason", reason_name(v->reason)), KV_S("why", v->detail),
+                  KV_S("address", or_dash(c->capture.address)));
     } else if (!reason_acknowledged(v->reason)) {
         log_warn("gateway", "a call of a channel is refused", KV_S("channel", channel),
                  KV_S("account", c->account->name), KV_S("reason", reason_name(v->reason)), KV_S("why", v->detail),

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls of channels over HTTP, without a database: what is refused is never answered like a success. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "../http/service_rig.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "gateway/callback.h"
 #include "gateway/gateway_internal.h"
 #include "support/channel_rig.h"
@@ -272,6 +275,51 @@ Test(callback_route, more_than_can_be_verified_gets_503)
     has(hear(fds[0]), "HTTP/1.1 503 "); /* the database is away */
     has(hear(fds[1]), "HTTP/1.1 503 ");
     call_done(&call);
+}
+
+/* What comes to stderr from here on; until log_end(). */
+static int log_begin(const char *path)
+{
+    int before = dup(STDERR_FILENO);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    cr_assert(before >= 0 && fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+    (void)close(fd);
+    return before;
+}
+
+static void log_end(int before, const char *path, char *out, size_t size)
+{
+    cr_assert(dup2(before, STDERR_FILENO) >= 0);
+    (void)close(before);
+    FILE *f = fopen(path, "r");
+    cr_assert_not_null(f);
+    out[fread(out, 1, size - 1, f)] = '\0';
+    (void)fclose(f);
+}
+
+/* Anybody may call with nonsense; the one call that a wrong key of ours refuses must be seen all the same. */
+Test(callback_route, a_flood_of_nonsense_does_not_hide_what_is_genuine)
+{
+    static char text[65536];
+    const char *path = rig_path(&rig, "log");
+    struct call call;
+    int before = log_begin(path);
+    start_verifier();
+    wechat_call_make(&rig, &(struct wechat_call){.by_b = true}, &call);
+    for (int i = 0; i < 3 * LOG_BURST; i++) {
+        has(hear(send_call(WECHAT, &call, JSON)), "HTTP/1.1 401 ");
+    }
+    call_done(&call);
+    wechat_call_make(&rig, &(struct wechat_call){.sealed_aad = "other"}, &call);
+    has(hear(send_call(WECHAT, &call, JSON)), "HTTP/1.1 422 ");
+    call_done(&call);
+    log_end(before, rig_path(&rig, "log"), text, sizeof text);
+    cr_assert_not_null(strstr(text, "decrypt_failed"), "%s", text);
+    size_t lines = 0;
+    for (const char *at = text; (at = strstr(at, "sig_invalid")) != NULL; at++) {
+        lines++;
+    }
+    cr_assert(lines > 0 && lines <= 2 * LOG_BURST, "%zu lines", lines); /* perhaps over the end of a window */
 }
 
 /* The verifier is often done with a call before the service's thread has let go of it. */
