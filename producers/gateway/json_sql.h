@@ -22,13 +22,14 @@
         "a.created_at") ", 'updated_at', " TIME_TEXT("a.updated_at") "))"
 
 /* p: payment_transactions */
-#define PAYMENT_JSON                                                                                             \
-    "json_strip_nulls(json_build_object('payment_id', p.payment_id, 'state', p.state, 'version', p.version, "    \
-    "'account_id', p.account_id, 'channel', p.channel, 'amount', p.amount, 'currency', p.currency, 'exponent', " \
-    "p.exponent, 'channel_txn_id', p.channel_txn_id, 'refunded_amount', p.refunded_amount, 'suspense_amount', "  \
-    "p.suspense_amount, 'expires_at', " TIME_TEXT("p.expires_at") ", 'confirmed_at', " TIME_TEXT(                \
-        "p.confirmed_at") ", "                                                                                   \
-                          "'callback_platform', p.callback_platform, 'callback_target', p.callback_target, "     \
+#define PAYMENT_JSON                                                                                               \
+    "json_strip_nulls(json_build_object('payment_id', p.payment_id, 'state', p.state, 'version', p.version, "      \
+    "'account_id', p.account_id, 'channel', p.channel, 'channel_account', p.channel_account, 'amount', p.amount, " \
+    "'currency', p.currency, 'exponent', "                                                                         \
+    "p.exponent, 'channel_txn_id', p.channel_txn_id, 'refunded_amount', p.refunded_amount, 'suspense_amount', "    \
+    "p.suspense_amount, 'expires_at', " TIME_TEXT("p.expires_at") ", 'confirmed_at', " TIME_TEXT(                  \
+        "p.confirmed_at") ", "                                                                                     \
+                          "'callback_platform', p.callback_platform, 'callback_target', p.callback_target, "       \
                           "'created_at', " TIME_TEXT("p.created_at") ", 'updated_at', " TIME_TEXT("p.updated_at") "))"
 
 #endif

@@ -9,8 +9,10 @@
 
 #define CALLBACK_TARGET_MAX 2048
 #define PLATFORM_MAX 64
+#define CHANNEL_ACCOUNT_MAX 64 /* ACCOUNT_NAME_MAX of the accounts file */
 
-static bool platform_ok(const char *s)
+/* A platform's name, or an account's in the accounts file. */
+static bool name_ok(const char *s)
 {
     return strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == strlen(s);
 }
@@ -30,7 +32,7 @@ static bool target_ok(const char *s)
 
 static void read_callback(struct fields *f, struct payload *p)
 {
-    const char *platform = field_text(f, "callback_platform", FIELD_OPTIONAL, PLATFORM_MAX, platform_ok,
+    const char *platform = field_text(f, "callback_platform", FIELD_OPTIONAL, PLATFORM_MAX, name_ok,
                                       "a platform of 1 to 64 of A-Z a-z 0-9 . _ -");
     const char *target =
         field_text(f, "callback_target", FIELD_OPTIONAL, CALLBACK_TARGET_MAX, target_ok, "an http or https URL");
@@ -51,6 +53,9 @@ static void read_order(struct fields *f, struct payload *p)
     payload_text(p, "channel",
                  field_text(f, "channel", FIELD_REQUIRED, CHECK_CHANNEL_MAX, check_is_channel,
                             "a channel of 1 to 32 of a-z 0-9 . _ -"));
+    payload_text(p, "channel_account",
+                 field_text(f, "channel_account", FIELD_OPTIONAL, CHANNEL_ACCOUNT_MAX, name_ok,
+                            "an account's name of 1 to 64 of A-Z a-z 0-9 . _ -"));
     (void)member_amount(f, FIELD_REQUIRED, &amount);
     payload_int(p, "amount", amount);
     const char *currency = member_currency(f, FIELD_REQUIRED);

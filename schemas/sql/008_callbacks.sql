@@ -5,6 +5,11 @@
 -- transaction in all.
 ALTER TABLE @SCHEMA@.payment_refunds ADD COLUMN IF NOT EXISTS channel_txn_id text COLLATE "C";
 
+-- Which account of the accounts file it is paid through; calls for another one do not count for the order. NULL: any of
+-- its channel, which is enough where they all belong to one merchant.
+ALTER TABLE @SCHEMA@.payment_transactions ADD COLUMN IF NOT EXISTS channel_account text
+    CONSTRAINT payment_transactions_channel_account CHECK (channel_account ~ '^[A-Za-z0-9._-]{1,64}$');
+
 -- The inbox. A row is what one notification said, once: retries of the channel and repetitions of its content store
 -- nothing. Headers and body stand there as they came, encrypted; after a while they are erased, the row stays.
 CREATE TABLE IF NOT EXISTS @SCHEMA@.payment_callbacks (
