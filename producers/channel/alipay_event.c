@@ -204,10 +204,10 @@ static const char *safe_of(const struct form *form, struct arena *arena)
 {
     const char *subject = form_get(form, "subject");
     CLEANUP(buf_done) struct buf out;
+    buf_init(&out, SAFE_MAX);
     if (subject == NULL) {
         return NULL;
     }
-    buf_init(&out, SAFE_MAX);
     (void)buf_puts(&out, "{\"subject\": ");
     (void)buf_json_string(&out, subject, strlen(subject));
     (void)buf_putc(&out, '}');

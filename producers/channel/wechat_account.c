@@ -166,6 +166,7 @@ static enum rc read_revoked(struct account_reader *r, const struct body_value *l
 static enum rc read_roots(struct account_reader *r, const char *path, struct wechat_account *own, struct err *err)
 {
     CLEANUP(buf_done) struct buf text;
+    buf_init(&text, 0);
     if (path == NULL) {
         return RC_OK;
     }
