@@ -88,11 +88,13 @@ static const char STANDING_SQL[] =
     "AND x.content_hash = u.content_hash AND x.verdict = 'conflict') r "
     "ORDER BY u.ord, r.id = u.id DESC, " SAME_BYTES_SQL " DESC, r.content_hash = u.content_hash DESC, r.id";
 
-/* Genuine, but too late to be taken as new. */
+/* Genuine, but too late to be taken as new. A token's order is its caller's, late or not. */
 static const char SEEN_SQL[] =
-    "SELECT r.at_s, r.content FROM unnest($1::bytea[]) WITH ORDINALITY AS u(fingerprint, ord) "
+    "SELECT r.at_s, r.content FROM unnest($1::bytea[], $2::text[]) WITH ORDINALITY AS u(fingerprint, caller, ord) "
     "LEFT JOIN LATERAL (SELECT floor(extract(epoch FROM x.received_at))::bigint AS at_s, encode(x.content_hash, 'hex') "
-    "AS content FROM payment_callbacks x WHERE x.fingerprint = u.fingerprint ORDER BY x.verdict = 'conflict', x.id "
+    "AS content FROM payment_callbacks x LEFT JOIN payment_transactions o ON x.channel = 'applepay' "
+    "AND o.payment_id = x.payment_id WHERE x.fingerprint = u.fingerprint "
+    "AND (o.caller IS NULL OR o.caller IN ('', u.caller)) ORDER BY x.verdict = 'conflict', x.id "
     "LIMIT 1) r ON true ORDER BY u.ord";
 
 /* ---------------------------------------------------------------------------------------------------- columns */
@@ -304,16 +306,16 @@ static enum rc look_up(const struct batch *b, struct err *err)
     }
     CLEANUP(columns_done) struct columns columns;
     PGresult *res CLEANUP(pg_clearp) = NULL;
-    const char *params[1];
-    columns_begin(&columns, 1);
+    const char *params[2];
+    columns_begin(&columns, 2);
     for (size_t i = 0; i < b->n; i++) {
         char fingerprint[BYTEA_HASH_MAX];
-        const char *const row[] = {fingerprint};
+        const char *const row[] = {fingerprint, or_empty(b->list[i]->caller)};
         bytea_of_hash(b->list[i]->callback->verdict.fingerprint, fingerprint);
         columns_add(&columns, row);
     }
     columns_end(&columns, params);
-    TRY(session_query(b->s, SEEN_SQL, 1, params, &res, err));
+    TRY(session_query(b->s, SEEN_SQL, 2, params, &res, err));
     for (size_t i = 0; i < b->n; i++) {
         bool replay = is_replay(b->list[i], res, (int)i);
         const struct verdict *v = &b->list[i]->callback->verdict;

@@ -30,6 +30,8 @@ static void teardown(void)
 
 TestSuite(callback_token, .init = setup, .fini = teardown, .timeout = 100);
 
+static const char *caller = "";
+
 /* Handed in for this order, so long after it was signed. */
 static struct job *handed_in(const char *token, const char *order, int64_t after_s)
 {
@@ -38,6 +40,7 @@ static struct job *handed_in(const char *token, const char *order, int64_t after
     int n = snprintf(body, room, "{\"payment_id\":\"%s\",\"token\":%s}", order, token);
     struct job *job = callback_paid(&rig, "t", order);
     struct callback *c = job->callback;
+    job->caller = caller;
     c->channel = CHANNEL_APPLEPAY;
     c->account = &account;
     c->capture = (struct capture){.body = body, .body_n = (size_t)n};
@@ -73,5 +76,20 @@ Test(callback_token, late_repetitions_get_the_answer_of_then)
     came_to(handed_in(token, "A-2", 500), REASON_TS_STALE);
     cr_assert_eq(stack_int(st.conn, "SELECT count(*) FROM payment_callbacks"), 2);
     cr_assert_eq(stack_int(st.conn, "SELECT count(*) FROM payment_outbox"), 0);
+    free(token);
+}
+
+/* What a token says of a card is shown to whose order it is for, and to nobody who has found the bytes. */
+Test(callback_token, late_repetitions_are_shown_to_their_caller_only)
+{
+    char *token = token_text(&PAYMENT);
+    stack_sql(st.conn, "UPDATE payment_transactions SET caller = 'shop'");
+    caller = "shop";
+    came_to(handed_in(token, "A-1", 10), REASON_OK);
+    caller = "other";
+    came_to(handed_in(token, "A-1", 20), REASON_FIELD_MISMATCH);
+    came_to(handed_in(token, "A-1", 400), REASON_TS_STALE);
+    caller = "shop";
+    came_to(handed_in(token, "A-1", 400), REASON_REPLAY);
     free(token);
 }
