@@ -74,6 +74,7 @@ static void target(const char *text, struct arena *a)
     struct page page;
     const char *ids[TARGET_SEGMENTS_MAX];
     CLEANUP(buf_done) struct buf out;
+    buf_init(&out, (size_t)64 << 10);
     if (!route_target_parse(text, a, &t)) {
         return;
     }
@@ -81,7 +82,6 @@ static void target(const char *text, struct arena *a)
         check_text(t.segments[i], strlen(t.segments[i]));
     }
     (void)route_match("/v1/{id}/x/{id}", &t, ids, TARGET_SEGMENTS_MAX);
-    buf_init(&out, (size_t)64 << 10);
     if (page_parse(&t, &page, &problem) && page.has_after) {
         page_cursor(page.after, &out);
         CLAIM(strcmp(buf_str(&out), route_parameter(&t, "cursor")) == 0);
