@@ -151,9 +151,15 @@ kill_role api
 
 file=$(echo "$certificates"/wechat-*)
 cp "$file" "$T_DIR/file"
-sed -i "s/$(cat "$CH_KEYS/platform1.serial")/$(cat "$CH_KEYS/platform3.serial")/" "$file"
+# A certificate that comes from the root, and that no list has named.
+{
+    head -n 1 "$T_DIR/file"
+    tail -n +2 "$T_DIR/file" | jq -c --arg s "$(cat "$CH_KEYS/platform3.serial")" --rawfile c "$CH_KEYS/platform3.crt" '.certificates[0] |= . + {serial_no: $s, certificate: $c}'
+} >"$file"
+grep -q "$(cat "$CH_KEYS/platform3.serial")" "$file" || t_fail "the file has another form: $(cut -c1-200 "$file")"
 gw_start g
 gw_ready
+call "a certificate that somebody has put into it" serial_unknown platform3
 call "a file that is not as it was written" serial_unknown platform1
 stop_roles g
 cp "$T_DIR/file" "$file"
