@@ -31,7 +31,7 @@ static enum rc measure_with(struct gateway_bench *b, struct gateway_calls *calls
     TRY(bench_gateway_orders(b, 0, b->base.rows, err));
     TRY(bench_gateway_sign(b, 0, b->base.rows, calls, err));
     b->signed_per_s = (double)calls->n / calls->seconds;
-    TRY(bench_gateway_verdicts(b, calls, err));
+    TRY(bench_gateway_verdicts(b, err));
     TRY(bench_gateway_limit(b, calls, err));
     TRY(bench_gateway_start(b, NULL, 0, err));
     TRY(bench_gateway_throughput(b, calls, err));

@@ -148,7 +148,7 @@ enum rc bench_gateway_latency(struct gateway_bench *b, struct err *err) MUST_USE
 enum rc bench_gateway_idle(struct gateway_bench *b, struct err *err) MUST_USE;
 
 /* --- bench_gateway_verify.c */
-enum rc bench_gateway_verdicts(struct gateway_bench *b, const struct gateway_calls *calls, struct err *err) MUST_USE;
+enum rc bench_gateway_verdicts(struct gateway_bench *b, struct err *err) MUST_USE;
 
 /* --- bench_gateway_rows.c */
 enum rc bench_gateway_refuse(struct gateway_bench *b, struct err *err) MUST_USE; /* REJECT: calls, or roles */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys of this run: made here, written where nobody else can read them, removed at the end. */
 #include <errno.h>
+#include <ftw.h>
 #include <openssl/crypto.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -22,8 +23,6 @@ static const char ACCOUNTS[] =
     "{\"wechat\": {\"" BENCH_GATEWAY_ACCOUNT "\": {\"mchid\": \"" BENCH_GATEWAY_MCHID
     "\", \"appid\": \"" BENCH_GATEWAY_APPID "\",\n  \"window_s\": 900, \"apiv3_key_file\": \"apiv3.key\","
     " \"keys\": {\"" BENCH_GATEWAY_KEY_ID "\": \"platform.pem\"}}}}\n";
-
-static const char *const FILES[] = {"accounts.json", "apiv3.key", "platform.pem", "raw.keys"};
 
 static enum rc write_file(const struct gateway_keys *k, const char *name, const char *text, struct err *err)
 {
@@ -116,14 +115,18 @@ enum rc bench_gateway_keys(struct gateway_keys *k, struct err *err)
     return write_file(k, "accounts.json", ACCOUNTS, err);
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+    (void)st;
+    (void)type;
+    (void)where;
+    return remove(path);
+}
+
 void bench_gateway_keys_done(struct gateway_keys *k)
 {
-    for (size_t i = 0; k->directory != NULL && i < ARRAY_SIZE(FILES); i++) {
-        CLEANUP(freep) char *path = xasprintf("%s/%s", k->directory, FILES[i]);
-        (void)unlink(path);
-    }
     if (k->directory != NULL) {
-        (void)rmdir(k->directory);
+        (void)nftw(k->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     }
     EVP_PKEY_free(k->platform);
     k->signing = rsa_unref(k->signing);

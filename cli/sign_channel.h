@@ -41,6 +41,9 @@ struct sign_request {
     int64_t at_s;
 };
 
+/* Makes the directory, valid from now_s on. REJECT: there are keys in it. */
+enum rc sign_init(const char *directory, int64_t now_s, struct err *err) MUST_USE;
+
 /* Headers, one a line with LF, and body. FATAL: the directory is not as it was made, ERR_CONFIG, or libcrypto refuses.
  * REJECT: this cannot be said. */
 enum rc sign_make(const struct sign_request *request, struct buf *headers, struct buf *body, struct err *err) MUST_USE;

@@ -208,19 +208,26 @@ static enum rc make_directories(const char *directory, struct err *err)
     return RC_OK;
 }
 
-int cmd_sign_init(const struct cli *cli)
+enum rc sign_init(const char *directory, int64_t now_s, struct err *err)
 {
-    struct kit k = {.directory = cli->argv[0], .now_s = clock_utc_ms() / 1000};
-    struct err err = {0};
+    struct kit k = {.directory = directory, .now_s = now_s};
     CLEANUP(buf_done) struct buf text;
     buf_init(&text, SIGN_FILE_BYTES_MAX);
-    if (cli_flag_int(cli, "at", DAY_S, INT32_MAX, &k.now_s, &err) != RC_OK) {
+    TRY(make_directories(directory, err));
+    return make_all(&k, &text, err);
+}
+
+int cmd_sign_init(const struct cli *cli)
+{
+    int64_t now_s = clock_utc_ms() / 1000;
+    struct err err = {0};
+    if (cli_flag_int(cli, "at", DAY_S, INT32_MAX, &now_s, &err) != RC_OK) {
         return cli_usage(cli, "%s", err.text);
     }
-    if (make_directories(k.directory, &err) != RC_OK || make_all(&k, &text, &err) != RC_OK) {
+    if (sign_init(cli->argv[0], now_s, &err) != RC_OK) {
         return cli_fail("sign init", &err);
     }
     cli_note(cli, "keys and accounts are in %s: wechat, alipay, applepay " SIGN_SHOP ", appstore " SIGN_GAME,
-             k.directory);
+             cli->argv[0]);
     return EXIT_DONE;
 }
