@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Money has come with ONE_TIME_CHARGE, SUBSCRIBED, DID_RENEW and OFFER_REDEEMED, unless it is shared in a family (then
- * another notification tells of the payment) or an offer that only takes effect later; it goes back with REFUND. REVOKE
- * ends a family member's share, who has not paid. Everything else is kept and changes nothing.
+ * Money has come with ONE_TIME_CHARGE, SUBSCRIBED and OFFER_REDEEMED, unless it is shared in a family (then
+ * another notification tells of the payment) or an offer that only takes effect later; it goes back with REFUND.
+ * DID_RENEW comes under the token of the first purchase, and would be taken for a second payment of that order, to be
+ * given back. REVOKE ends a family member's share, who has not paid. Everything else is kept and changes nothing.
  */
 #include "channel/appstore_event.h"
 
@@ -47,7 +48,7 @@ static bool one_of(const char *type, const char *const *types, size_t n)
 
 static enum payment_effect effect_of(const char *type, const char *subtype)
 {
-    static const char *const PAID[] = {"ONE_TIME_CHARGE", "SUBSCRIBED", "DID_RENEW", "OFFER_REDEEMED"};
+    static const char *const PAID[] = {"ONE_TIME_CHARGE", "SUBSCRIBED", "OFFER_REDEEMED"};
     bool later = strcmp(type, "OFFER_REDEEMED") == 0 && subtype != NULL && strcmp(subtype, "DOWNGRADE") == 0;
     if (one_of(type, PAID, sizeof PAID / sizeof PAID[0]) && !later) {
         return EFFECT_SUCCEEDED;
