@@ -15,14 +15,11 @@ import base64
 import json
 import shlex
 import socket
-import ssl
 import struct
 import sys
 import threading
 import time
 import urllib.parse
-
-import channel
 
 PROXY2 = b"\r\n\r\n\0\r\nQUIT\n"
 
@@ -41,6 +38,8 @@ class Connection:
         if before:
             self.socket.sendall(before)
         if ca:
+            import ssl  # takes its time, and few need it
+
             self.socket = ssl.create_default_context(cafile=ca).wrap_socket(self.socket, server_hostname=to.hostname)
         self.rest, self.ended = b"", False
 
@@ -118,6 +117,8 @@ def send(url, calls, arguments):
 
 
 def insist(d, keys, n):
+    import channel
+
     todo, lock = [shlex.split(line) for line in sys.stdin][::-1], threading.Lock()
 
     def note(name, text):
