@@ -142,7 +142,11 @@ static enum rc run(const struct cli *cli, const struct reverify_filter *filter, 
     CLEANUP(raw_keys_freep) struct raw_keys *keys = NULL;
     PGconn *conn CLEANUP(pg_closep) = NULL;
     TRY(accounts_read(config_str(cli->cfg, "gateway.accounts"), &accounts, err));
-    TRY(raw_keys_read(config_str(cli->cfg, "gateway.raw.keys.file"), &keys, err));
+    const char *configured = config_str(cli->cfg, "gateway.raw.keys.file");
+    CLEANUP(freep)
+    char *path =
+        configured[0] == '\0' ? raw_keys_beside(config_str(cli->cfg, "gateway.accounts")) : xstrdup(configured);
+    TRY(raw_keys_read(path, &keys, err));
     TRY(gateway_db(cli, "sluice gateway reverify", &conn, err));
     return reverify_run(conn, accounts, keys, filter, on_difference, s, counts, err);
 }
@@ -169,7 +173,7 @@ static int reverify(const struct cli *cli, const struct reverify_filter *filter)
 
 int cmd_gateway_reverify(const struct cli *cli)
 {
-    static const char *const NEEDED[] = {"database.url", "gateway.accounts", "gateway.raw.keys.file"};
+    static const char *const NEEDED[] = {"database.url", "gateway.accounts"};
     const char *since = cli_flag(cli, "since");
     char at[CLOCK_RFC3339_MAX];
     int64_t at_us = 0;

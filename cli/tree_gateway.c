@@ -83,7 +83,7 @@ const struct command GATEWAY_CHILDREN[GATEWAY_CHILDREN_N] = {
      .more =
          "Decrypts headers and bodies and verifies them as of the time they came. A line for each difference: what\n"
          "was stored, what it is now; \"unreadable\" where the account, the key or the bytes are missing. Nothing is\n"
-         "changed. Needs gateway.accounts and gateway.raw.keys.file; exit code 3 when anything differs.",
+         "changed. Needs gateway.accounts and the keys; exit code 3 when anything differs.",
      FLAGS(REVERIFY_FLAGS),
      .run = cmd_gateway_reverify},
     {.name = "erase",

@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What calls of channels need: accounts, keys for what is kept; and gauges of both. */
 #include "base/log.h"
+#include "base/mem.h"
 #include "gateway/callback.h"
 #include "gateway/callback_keys.h"
 #include "gateway/gateway_internal.h"
 
-static enum rc read_keys(struct gateway *g, const char *path, struct err *err)
+/* What channels send is kept encrypted, so there has to be a key: the configured ones, or one that is made. */
+static enum rc read_keys(struct gateway *g, const char *configured, const char *accounts, struct err *err)
 {
-    if (path[0] == '\0') {
-        (void)err_set(
-            err, RC_FATAL, __FILE__, __LINE__,
-            "option gateway.raw.keys.file is needed where gateway.accounts is set: what channels send is kept "
-            "encrypted");
-        return err_code(err, ERR_CONFIG);
+    CLEANUP(freep) char *path = configured[0] == '\0' ? raw_keys_beside(accounts) : xstrdup(configured);
+    bool made = false;
+    if ((configured[0] == '\0' && raw_keys_make(path, &made, err) != RC_OK) ||
+        raw_keys_read(path, &g->raw_keys, err) != RC_OK) {
+        return err_prefix(err, "option gateway.raw.keys.file");
     }
-    return raw_keys_read(path, &g->raw_keys, err) == RC_OK ? RC_OK : err_prefix(err, "option gateway.raw.keys.file");
+    if (made) {
+        log_warn("gateway", "a key was made for what channels send; keep a copy, and give it to all instances",
+                 KV_S("file", path), KV_S("key", raw_keys_current(g->raw_keys)));
+    }
+    return RC_OK;
 }
 
 enum rc callbacks_setup(struct gateway *g, const struct config *cfg, struct err *err)
@@ -23,10 +28,10 @@ enum rc callbacks_setup(struct gateway *g, const struct config *cfg, struct err 
     if (path[0] == '\0') {
         return RC_OK;
     }
-    TRY(read_keys(g, config_str(cfg, "gateway.raw.keys.file"), err));
     if (accounts_read(path, &g->accounts, err) != RC_OK) {
         return err_prefix(err, "option gateway.accounts");
     }
+    TRY(read_keys(g, config_str(cfg, "gateway.raw.keys.file"), path, err));
     g->raw_keep_days = config_int(cfg, "gateway.raw.keep.days");
     g->clock_skew_ms = config_int(cfg, "gateway.clock.skew.ms");
     TRY(callback_keys_start(g->ctx, cfg, g->accounts, &g->keys, err));

@@ -122,7 +122,8 @@ static const struct option OPTIONS[] = {
      .type = OPTION_STRING,
      .value = "",
      .help = "File with a line `KEY_ID BASE64` for each 32-byte key with which headers and bodies of channels' calls "
-             "are kept; the first encrypts, all decrypt. Needed with gateway.accounts."},
+             "are kept; the first encrypts, all decrypt. Empty: raw.keys beside the accounts file, made where it is "
+             "missing."},
     {.name = "gateway.readers",
      .type = OPTION_INT,
      .value = "2",

@@ -11,6 +11,7 @@
 #ifndef SLUICE_GATEWAY_RAW_KEYS_H
 #define SLUICE_GATEWAY_RAW_KEYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -26,6 +27,10 @@ struct raw_keys;
 
 /* RC_FATAL with ERR_CONFIG: the line, and what was expected; never what stands there. */
 enum rc raw_keys_read(const char *path, struct raw_keys **out_keys, struct err *err) MUST_USE;
+/* The file that is used where none is configured: raw.keys beside the accounts file. Heap memory of the caller. */
+char *raw_keys_beside(const char *accounts);
+/* Makes it, with one new key, where there is none; what is there stays. RC_FATAL with ERR_CONFIG: it cannot be. */
+enum rc raw_keys_make(const char *path, bool *out_made, struct err *err) MUST_USE;
 struct raw_keys *raw_keys_free(struct raw_keys *keys); /* accepts NULL, returns NULL */
 void raw_keys_freep(struct raw_keys **keys);
 

@@ -73,6 +73,31 @@ Test(raw_keys, a_file_that_others_can_read_is_refused)
     cr_expect(err_is_config(&err));
 }
 
+Test(raw_keys, a_first_key_is_made_once)
+{
+    char directory[] = "/tmp/sluice-raw-make.XXXXXX";
+    CLEANUP(raw_keys_freep) struct raw_keys *one = NULL;
+    CLEANUP(raw_keys_freep) struct raw_keys *two = NULL;
+    struct stat st;
+    bool made = false;
+    cr_assert_not_null(mkdtemp(directory));
+    CLEANUP(freep) char *accounts = xasprintf("%s/accounts.json", directory);
+    CLEANUP(freep) char *path = raw_keys_beside(accounts);
+    CLEANUP(freep) char *nowhere = xasprintf("%s/no/raw.keys", directory);
+    cr_assert_eq(raw_keys_make(path, &made, &err), RC_OK, "%s", err.text);
+    cr_assert(made);
+    cr_assert(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600);
+    cr_assert_eq(raw_keys_read(path, &one, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(raw_keys_make(path, &made, &err), RC_OK);
+    cr_assert(!made, "the one that is there stays");
+    cr_assert_eq(raw_keys_read(path, &two, &err), RC_OK);
+    cr_assert_str_eq(raw_keys_current(one), raw_keys_current(two));
+    cr_assert_eq(raw_keys_make(nowhere, &made, &err), RC_FATAL);
+    cr_expect(err_is_config(&err) && !made);
+    cr_assert(unlink(path) == 0 && rmdir(directory) == 0, "and nothing else was left there");
+    cr_assert_str_eq(raw_keys_current(two), raw_keys_current(one));
+}
+
 Test(raw_keys, the_first_encrypts_and_all_decrypt)
 {
     CLEANUP(raw_keys_freep) struct raw_keys *old = good("# since March\nk1 " K1 "\r\n");
