@@ -124,7 +124,7 @@ Test(wechat, the_serial_names_the_key_and_the_signature_fits)
          0},
         {"SM2", {.type = "WECHATPAY2-SM2-WITH-SM3"}, REASON_ALG_UNSUPPORTED, 0},
         {"the type in small letters", {.type = "wechatpay2-sha256-rsa2048"}, REASON_ALG_UNSUPPORTED, 0},
-        {"a serial without its zero", {.serial = RIG_SERIAL + 1}, REASON_SERIAL_UNKNOWN, 0},
+        {"a serial without its zero", {.serial = &RIG_SERIAL[1]}, REASON_SERIAL_UNKNOWN, 0},
         {"a serial in small letters", {.serial = "0a0b0c0d0e0f101112131415161718191a1b1c1d"}, REASON_SERIAL_UNKNOWN, 0},
         {"a serial with a blank", {.serial = RIG_SERIAL " "}, REASON_SERIAL_UNKNOWN, 0},
         {"another merchant's serial", {.serial = "7777777777777777777777777777777777777777"}, REASON_SERIAL_UNKNOWN, 0},

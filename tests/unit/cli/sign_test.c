@@ -19,6 +19,7 @@
 
 static char dir[64];
 
+PRINTF_LIKE(1, 2)
 static int run(const char *format, ...)
 {
     char words[1024];
