@@ -143,7 +143,7 @@ static void mark(struct wechat_merchant *m, const char *serial, int64_t at_s)
 enum list_result wechat_merchant_download(struct wechat_merchant *m, struct fetcher *fetcher, int64_t timeout_ms,
                                           int64_t now_s)
 {
-    struct fetch_answer answer;
+    struct fetch_answer answer = {0}; /* nothing is fetched where the request cannot be signed */
     struct list_outcome *outcome = xcalloc(1, sizeof *outcome);
     CLEANUP(wechat_keys_unrefp) struct wechat_keys *known = wechat_account_keys(m->asker);
     const struct list_trust trust = {.own = m->own, .known = known, .now_s = now_s};

@@ -66,6 +66,21 @@ Test(wechat_manager, without_roots_only_a_known_key_vouches)
     cr_expect(keys_has(SERIAL_B));
 }
 
+Test(wechat_manager, request_that_cannot_be_signed_is_not_sent)
+{
+    struct err err = {0};
+    struct rsa_certificate unused;
+    CLEANUP(freep) char *pem = rig_public_pem(RIG_KEY_B);
+    keys_accounts(ROOT, "");
+    keys_manage(false);
+    struct wechat_account *own = keys_shop1()->own;
+    own->merchant_key = rsa_unref(own->merchant_key);
+    cr_assert_eq(rsa_read_public(pem, strlen(pem), &own->merchant_key, &unused, &err), RC_OK, "%s", err.text);
+    keys_advance(0);
+    cr_expect_eq(requests(), 0);
+    cr_expect_eq(results("unreachable"), 1);
+}
+
 Test(wechat_manager, certificates_of_another_ca_are_left_out)
 {
     X509 *foreign = rig_certificate(RIG_OTHER_CA, rig_pkey(RIG_KEY_B), SERIAL_C, RIG_NOW_S, RIG_NOW_S + RIG_DAY_S);
