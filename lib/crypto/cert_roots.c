@@ -3,26 +3,17 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/x509_vfy.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/mem.h"
+#include "crypto/openssl_own.h"
+#include "crypto/pem.h"
 
 struct cert_roots {
     X509_STORE *store;
     size_t n;
 };
-
-static void bio_freep(BIO **bio)
-{
-    (void)BIO_free(*bio);
-}
-
-static void context_freep(X509_STORE_CTX **context)
-{
-    X509_STORE_CTX_free(*context);
-}
 
 /* False: something in it is no certificate. */
 static bool read_all(struct cert_roots *roots, const char *text, size_t n)
@@ -33,7 +24,7 @@ static bool read_all(struct cert_roots *roots, const char *text, size_t n)
         abort(); /* out of memory */
     }
     X509 *root = NULL;
-    while (roots->n <= CERT_ROOTS_MAX && (root = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+    while (roots->n <= CERT_ROOTS_MAX && (root = PEM_read_bio_X509(bio, NULL, pem_no_passphrase, NULL)) != NULL) {
         (void)X509_STORE_add_cert(roots->store, root);
         X509_free(root);
         roots->n++;
@@ -71,7 +62,7 @@ size_t cert_roots_count(const struct cert_roots *roots)
 
 bool cert_roots_lead_to(const struct cert_roots *roots, X509 *certificate, int64_t day_s)
 {
-    CLEANUP(context_freep) X509_STORE_CTX *context = X509_STORE_CTX_new();
+    CLEANUP(x509_ctx_freep) X509_STORE_CTX *context = X509_STORE_CTX_new();
     if (context == NULL || X509_STORE_CTX_init(context, roots->store, certificate, NULL) != 1) {
         abort(); /* out of memory */
     }

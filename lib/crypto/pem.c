@@ -21,13 +21,12 @@ static enum rc refused(struct err *err, const char *expected)
     return err_code(err, ERR_CONFIG);
 }
 
-static bool is_pem(const char *text, size_t n)
+bool pem_is(const char *text, size_t n)
 {
     return memmem(text, n, PEM_BEGIN, strlen(PEM_BEGIN)) != NULL;
 }
 
-/* libcrypto would ask on the terminal otherwise. */
-static int no_passphrase(char *out, int size, int writing, void *opaque)
+int pem_no_passphrase(char *out, int size, int writing, void *opaque)
 {
     (void)out;
     (void)size;
@@ -43,9 +42,9 @@ enum rc pem_certificate(const void *text, size_t n, X509 **out_certificate, stru
     if (n > INT_MAX) {
         return refused(err, "a certificate in PEM or DER");
     }
-    if (is_pem(text, n)) {
+    if (pem_is(text, n)) {
         CLEANUP(bio_freep) BIO *bio = BIO_new_mem_buf(text, (int)n);
-        certificate = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+        certificate = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, pem_no_passphrase, NULL);
     } else {
         certificate = d2i_X509(NULL, &at, (long)n);
         if (certificate != NULL && at != (const unsigned char *)text + n) {
@@ -63,7 +62,7 @@ enum rc pem_certificate(const void *text, size_t n, X509 **out_certificate, stru
 enum rc pem_private_key(const char *text, size_t n, EVP_PKEY **out_key, struct err *err)
 {
     CLEANUP(bio_freep) BIO *bio = n > INT_MAX ? NULL : BIO_new_mem_buf(text, (int)n);
-    EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+    EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, pem_no_passphrase, NULL);
     if (key == NULL) {
         return refused(err, "a private key in PEM, without a passphrase");
     }

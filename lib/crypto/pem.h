@@ -13,6 +13,10 @@
 
 #define CERTIFICATE_BYTES_MAX ((size_t)16 << 10) /* of DER */
 
+/* Is there a block of PEM in it? */
+bool pem_is(const char *text, size_t n);
+/* For libcrypto's readers of PEM, which would ask for a passphrase on the terminal otherwise: there is none. */
+int pem_no_passphrase(char *out, int size, int writing, void *opaque);
 /* The first certificate in PEM, or one in DER and nothing else. RC_FATAL with ERR_CONFIG: it is none. The caller frees.
  */
 enum rc pem_certificate(const void *text, size_t n, X509 **out_certificate, struct err *err) MUST_USE;

@@ -1,47 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RSA keys from files: PEM, or the bare base64 that platforms show on their pages. */
-#include <openssl/asn1.h>
-#include <openssl/bio.h>
-#include <openssl/bn.h>
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "crypto/base64.h"
+#include "crypto/openssl_own.h"
+#include "crypto/pem.h"
 #include "crypto/rsa_key.h"
-
-#define BEGIN "-----BEGIN "
-
-static void biop(BIO **bio)
-{
-    BIO_free_all(*bio);
-}
-
-static void x509p(X509 **x)
-{
-    X509_free(*x);
-}
 
 static enum rc refuse(struct err *err, const char *why)
 {
     ERR_clear_error();
     (void)err_set(err, RC_FATAL, __FILE__, __LINE__, "%s", why);
     return err_code(err, ERR_CONFIG);
-}
-
-/* Nobody is asked for a passphrase. */
-static int no_passphrase(char *buf, int size, int writing, void *opaque)
-{
-    (void)buf;
-    (void)size;
-    (void)writing;
-    (void)opaque;
-    return -1;
 }
 
 /* Blanks dropped, decoded. Heap memory of the caller, who knows its size to wipe it; NULL: no base64. */
@@ -66,41 +40,24 @@ static unsigned char *bare_der(const char *text, size_t n, size_t *out_n)
     return der;
 }
 
-static bool is_pem(const char *text, size_t n)
-{
-    return memmem(text, n, BEGIN, sizeof BEGIN - 1) != NULL;
-}
-
 /* ------------------------------------------------------------------------------------------------- certificates */
-
-static bool seconds_of(const ASN1_TIME *time, int64_t *out_s)
-{
-    struct tm tm;
-    if (ASN1_TIME_to_tm(time, &tm) != 1) {
-        return false;
-    }
-    *out_s = (int64_t)timegm(&tm);
-    return true;
-}
 
 static bool serial_of(const X509 *x, char out[RSA_SERIAL_MAX])
 {
-    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(x), NULL);
+    CLEANUP(bn_freep) BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(x), NULL);
     char *hex = number == NULL ? NULL : BN_bn2hex(number); /* whole bytes */
     bool good = hex != NULL && strlen(hex) < RSA_SERIAL_MAX;
     if (good) {
         memcpy(out, hex, strlen(hex) + 1);
     }
     OPENSSL_free(hex);
-    BN_free(number);
     return good;
 }
 
 static bool describe(const X509 *x, struct rsa_certificate *out)
 {
     out->there = true;
-    return serial_of(x, out->serial) && seconds_of(X509_get0_notBefore(x), &out->not_before_s) &&
-           seconds_of(X509_get0_notAfter(x), &out->not_after_s);
+    return serial_of(x, out->serial) && certificate_validity(x, &out->not_before_s, &out->not_after_s);
 }
 
 /* ------------------------------------------------------------------------------------------------------- keys */
@@ -124,13 +81,13 @@ static enum rc checked(EVP_PKEY *pkey, int bits_min, bool can_sign, struct rsa_k
 
 static EVP_PKEY *public_of_pem(const char *text, size_t n, struct rsa_certificate *out_cert, bool *out_sound)
 {
-    CLEANUP(biop) BIO *bio = BIO_new_mem_buf(text, (int)n);
-    CLEANUP(x509p) X509 *x = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+    CLEANUP(bio_freep) BIO *bio = BIO_new_mem_buf(text, (int)n);
+    CLEANUP(x509_freep) X509 *x = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, pem_no_passphrase, NULL);
     if (x != NULL) {
         *out_sound = describe(x, out_cert);
         return X509_get_pubkey(x);
     }
-    return bio == NULL || BIO_reset(bio) != 1 ? NULL : PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL);
+    return bio == NULL || BIO_reset(bio) != 1 ? NULL : PEM_read_bio_PUBKEY(bio, NULL, pem_no_passphrase, NULL);
 }
 
 static EVP_PKEY *public_of_der(const char *text, size_t n)
@@ -148,7 +105,7 @@ static enum rc read_public(const char *text, size_t n, int bits_min, struct rsa_
 {
     struct rsa_certificate cert = {0};
     bool sound = true;
-    EVP_PKEY *pkey = is_pem(text, n) ? public_of_pem(text, n, &cert, &sound) : public_of_der(text, n);
+    EVP_PKEY *pkey = pem_is(text, n) ? public_of_pem(text, n, &cert, &sound) : public_of_der(text, n);
     if (pkey == NULL) {
         return refuse(err, "expected a certificate or a public key in PEM");
     }
@@ -177,9 +134,8 @@ enum rc rsa_read_public_weak(const char *text, size_t n, struct rsa_key **out_ke
 enum rc rsa_read_private(const char *text, size_t n, struct rsa_key **out_key, struct err *err)
 {
     EVP_PKEY *pkey = NULL;
-    if (is_pem(text, n)) {
-        CLEANUP(biop) BIO *bio = BIO_new_mem_buf(text, (int)n);
-        pkey = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+    if (pem_is(text, n)) {
+        TRY(pem_private_key(text, n, &pkey, err));
     } else {
         size_t der_n = 0;
         unsigned char *der = bare_der(text, n, &der_n);

@@ -4,38 +4,24 @@
  * decimal digits. MD5 protects nothing here: whoever finds another certificate with the same number does not get it
  * into the accounts file.
  */
-#include <openssl/bio.h>
-#include <openssl/bn.h>
-#include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "channel/alipay_account.h"
+#include "crypto/openssl_own.h"
+#include "crypto/pem.h"
 #include "crypto/sha256.h"
 
 #define MD5_BYTES 16
 
-static void biop(BIO **bio)
-{
-    BIO_free_all(*bio);
-}
-
-static void x509p(X509 **x)
-{
-    X509_free(*x);
-}
-
 static bool write_serial(BIO *to, const X509 *x)
 {
-    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(x), NULL);
+    CLEANUP(bn_freep) BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(x), NULL);
     char *text = number == NULL ? NULL : BN_bn2dec(number);
     bool good = text != NULL && BIO_puts(to, text) > 0;
     OPENSSL_free(text);
-    BN_free(number);
     return good;
 }
 
@@ -52,9 +38,9 @@ static bool md5_hex(const void *bytes, size_t n, char out[ALIPAY_SN_BYTES])
 
 bool alipay_sn(const char *pem, size_t n, char out[ALIPAY_SN_BYTES])
 {
-    CLEANUP(biop) BIO *bio = BIO_new_mem_buf(pem, (int)n);
-    CLEANUP(biop) BIO *text = BIO_new(BIO_s_mem());
-    CLEANUP(x509p) X509 *x = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    CLEANUP(bio_freep) BIO *bio = BIO_new_mem_buf(pem, (int)n);
+    CLEANUP(bio_freep) BIO *text = BIO_new(BIO_s_mem());
+    CLEANUP(x509_freep) X509 *x = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, pem_no_passphrase, NULL);
     ERR_clear_error();
     if (x == NULL || text == NULL) {
         return false;

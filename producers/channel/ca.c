@@ -220,7 +220,7 @@ enum rc ca_chain_read(const char *text, size_t n, struct ca_chain *out_chain, st
     bio = BIO_new_mem_buf(text, (int)n); /* its length was looked at */
     X509 **const certificates[] = {&c.leaf, &c.ca, &c.root};
     for (size_t i = 0; i < ARRAY_SIZE(certificates); i++) {
-        *certificates[i] = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
+        *certificates[i] = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, pem_no_passphrase, NULL);
         if (*certificates[i] == NULL) {
             ERR_clear_error();
             (void)err_set(err, RC_FATAL, __FILE__, __LINE__, "expected a key and three certificates: leaf, CA, root");

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/wechat_cert.h"
 
-#include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/mem.h"
+#include "crypto/openssl_own.h"
+#include "crypto/pem.h"
 
 static const char *const STATES[CERT_STATES_N] = {
     [CERT_PREPARING] = "preparing",
@@ -22,27 +22,7 @@ const char *cert_state_name(enum cert_state state)
     return STATES[state];
 }
 
-static void bio_freep(BIO **bio)
-{
-    (void)BIO_free(*bio);
-}
-
-static void bn_freep(BIGNUM **bn)
-{
-    BN_free(*bn);
-}
-
 /* ---------------------------------------------------------------------------------------------------- one */
-
-static bool seconds_of(const ASN1_TIME *time, int64_t *out_s)
-{
-    struct tm tm = {0};
-    if (ASN1_TIME_to_tm(time, &tm) != 1) {
-        return false;
-    }
-    *out_s = timegm(&tm);
-    return true;
-}
 
 static bool has_serial(const X509 *x509, const char *serial)
 {
@@ -85,10 +65,9 @@ enum rc wechat_cert_read(const char *pem, size_t n, const char *serial, const st
         FAIL(err, RC_REJECT, "the certificate has more than %zu bytes", CERT_PEM_MAX);
     }
     CLEANUP(bio_freep) BIO *bio = BIO_new_mem_buf(pem, (int)n);
-    cert.x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    X509 *second = cert.x509 == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    bool one = cert.x509 != NULL && second == NULL && seconds_of(X509_get0_notBefore(cert.x509), &cert.begins_s) &&
-               seconds_of(X509_get0_notAfter(cert.x509), &cert.ends_s);
+    cert.x509 = PEM_read_bio_X509(bio, NULL, pem_no_passphrase, NULL);
+    X509 *second = cert.x509 == NULL ? NULL : PEM_read_bio_X509(bio, NULL, pem_no_passphrase, NULL);
+    bool one = cert.x509 != NULL && second == NULL && certificate_validity(cert.x509, &cert.begins_s, &cert.ends_s);
     X509_free(second);
     ERR_clear_error();
     enum rc rc = one ? check(&cert, serial, roots, now_s, err)

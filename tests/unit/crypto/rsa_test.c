@@ -6,9 +6,12 @@
 #include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "crypto/base64.h"
+#include "crypto/cert_roots.h"
+#include "crypto/pem.h"
 #include "support/test_keys.h"
 
 #define SERIAL "00AB0C0D0E0F101112131415161718191A1B1C1D"
@@ -161,6 +164,17 @@ Test(rsa, what_is_no_key_is_refused)
     EVP_PKEY_free(ec);
 }
 
+/* Whoever asks for a passphrase after this, without a terminal, is given the right one. */
+static void tell_passphrase(void)
+{
+    int ends[2];
+    cr_assert_eq(pipe(ends), 0);
+    cr_assert_eq(write(ends[1], "secret\n", 7), 7);
+    cr_assert_eq(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 /* Nobody is asked for a passphrase on the terminal. */
 Test(rsa, a_key_with_a_passphrase_is_refused)
 {
@@ -171,7 +185,34 @@ Test(rsa, a_key_with_a_passphrase_is_refused)
     char *text = NULL;
     cr_assert_eq(PEM_write_bio_PKCS8PrivateKey(bio, other, EVP_aes_256_cbc(), "secret", 6, NULL, NULL), 1);
     long n = BIO_get_mem_data(bio, &text);
+    tell_passphrase();
     cr_expect_eq(rsa_read_private(text, (size_t)n, &key, &err), RC_FATAL);
     BIO_free(bio);
     EVP_PKEY_free(other);
+}
+
+Test(rsa, a_certificate_with_a_passphrase_is_refused)
+{
+    struct err err = {0};
+    struct rsa_key *key = NULL;
+    struct rsa_certificate cert;
+    struct cert_roots *roots = NULL;
+    X509 *found = NULL;
+    X509 *other = NULL;
+    EVP_PKEY *pkey = test_key(TEST_KEY_A);
+    CLEANUP(freep) char *open = test_certificate(pkey, SERIAL, 0, 1);
+    cr_assert_eq(pem_certificate(open, strlen(open), &found, &err), RC_OK, "%s", err.text);
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *text = NULL;
+    cr_assert_eq(PEM_ASN1_write_bio((i2d_of_void *)i2d_X509, PEM_STRING_X509, bio, found, EVP_aes_256_cbc(),
+                                    (const unsigned char *)"secret", 6, NULL, NULL),
+                 1);
+    size_t n = (size_t)BIO_get_mem_data(bio, &text);
+    tell_passphrase();
+    cr_expect_eq(cert_roots_read(text, n, &roots, &err), RC_FATAL);
+    cr_expect_eq(pem_certificate(text, n, &other, &err), RC_FATAL);
+    cr_expect_eq(rsa_read_public(text, n, &key, &cert, &err), RC_FATAL);
+    BIO_free(bio);
+    X509_free(found);
+    EVP_PKEY_free(pkey);
 }
