@@ -11,7 +11,6 @@
  * in the title that a buyer has chosen could be made a parameter, and refund_fee be hidden in the one before it. So a
  * value in which a parameter that counts could begin is refused, however genuine it is.
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "channel/alipay_event.h"
@@ -79,7 +78,7 @@ static bool fits(const struct rsa_key *key, const struct signed_form *s, const s
     if (!rsa_verify(key, &part, 1, s->signature, s->signature_n)) {
         return false;
     }
-    verdict_genuine(v, CHANNEL_ALIPAY, part.bytes, part.n, s->signature, s->signature_n);
+    verdict_genuine(v, CHANNEL_ALIPAY, &part, 1, s->signature, s->signature_n);
     return true;
 }
 
@@ -201,16 +200,7 @@ static enum channel_reason check_time(const struct form *form, int64_t now_s, in
     if (!alipay_sent_us(form, &sent_us)) {
         return verdict_refuse(v, REASON_BODY_MALFORMED, "notify_time: expected a time such as 2024-05-20 14:23:18");
     }
-    int64_t age_s = now_s - sent_us / 1000000;
-    if (age_s > window_s) {
-        return verdict_refuse(v, REASON_TS_STALE, "notify_time: %" PRId64 " s old, allowed are %" PRId64, age_s,
-                              window_s);
-    }
-    if (-age_s > window_s) {
-        return verdict_refuse(v, REASON_TS_FUTURE, "notify_time: %" PRId64 " s ahead, allowed are %" PRId64, -age_s,
-                              window_s);
-    }
-    return REASON_OK;
+    return verdict_window(v, "notify_time", sent_us / 1000000, now_s, window_s);
 }
 
 enum channel_reason alipay_verify(const struct account *account, const struct capture *c, int64_t now_s,

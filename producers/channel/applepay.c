@@ -3,7 +3,6 @@
  * Apple Pay payment tokens: signed by Apple (a detached CMS with its two certificates), encrypted for the merchant. A
  * token is an authorisation to take money, and no money: it is kept, and has no effect on an order.
  */
-#include <inttypes.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,23 +27,6 @@ struct call {
 
 /* ---------------------------------------------------------------------------------------------------- signature */
 
-/* The bytes that are signed, in one piece. */
-static struct sha256_part content_of(const struct applepay_token *t, struct arena *arena)
-{
-    const struct sha256_part parts[] = {t->key, t->data, {t->id, t->id_n}, {t->data_hash, t->data_hash_n}};
-    size_t n = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-        n += parts[i].n;
-    }
-    unsigned char *bytes = arena_alloc(arena, n);
-    n = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-        memcpy(bytes + n, parts[i].bytes, parts[i].n);
-        n += parts[i].n;
-    }
-    return (struct sha256_part){bytes, n};
-}
-
 static enum channel_reason refuse_signature(enum detached_verdict verdict, const struct detached *d, struct verdict *v)
 {
     static const enum channel_reason REASONS[] = {
@@ -59,9 +41,9 @@ static enum channel_reason refuse_signature(enum detached_verdict verdict, const
 static enum channel_reason check_signature(const struct call *c, const struct applepay_token *t, int64_t *out_at_s)
 {
     struct detached d;
-    const struct sha256_part content = content_of(t, c->arena);
+    const struct sha256_part content[] = {t->key, t->data, {t->id, t->id_n}, {t->data_hash, t->data_hash_n}};
     enum detached_verdict verdict =
-        detached_verify(c->own->trust, t->signature.bytes, t->signature.n, &content, 1, c->now_s, &d);
+        detached_verify(c->own->trust, t->signature.bytes, t->signature.n, content, ARRAY_SIZE(content), c->now_s, &d);
     c->v->key_known = verdict == DETACHED_OK || verdict == DETACHED_INVALID || verdict == DETACHED_WEAK;
     if (verdict != DETACHED_OK) {
         return refuse_signature(verdict, &d, c->v);
@@ -69,22 +51,8 @@ static enum channel_reason check_signature(const struct call *c, const struct ap
     if (d.rsa && !t->rsa) {
         return verdict_refuse(c->v, REASON_CHAIN_INVALID, "signature: the leaf's key is not of the expected kind");
     }
-    verdict_genuine(c->v, CHANNEL_APPLEPAY, content.bytes, content.n, t->signature.bytes, t->signature.n);
+    verdict_genuine(c->v, CHANNEL_APPLEPAY, content, ARRAY_SIZE(content), t->signature.bytes, t->signature.n);
     *out_at_s = d.signed_at_s;
-    return REASON_OK;
-}
-
-static enum channel_reason check_time(const struct call *c, int64_t signed_at_s)
-{
-    int64_t age = c->now_s - signed_at_s;
-    if (age > c->own->window_s) {
-        return verdict_refuse(c->v, REASON_TS_STALE, "signingTime: %" PRId64 " s old, allowed are %" PRId64, age,
-                              c->own->window_s);
-    }
-    if (-age > c->own->window_s) {
-        return verdict_refuse(c->v, REASON_TS_FUTURE, "signingTime: %" PRId64 " s ahead, allowed are %" PRId64, -age,
-                              c->own->window_s);
-    }
     return REASON_OK;
 }
 
@@ -137,7 +105,8 @@ enum channel_reason applepay_verify(const struct account *account, const struct 
     struct applepay_card card;
     int64_t signed_at_s = 0;
     if (applepay_read_body(capture, c.own->rsa.key != NULL, arena, &t, v) != REASON_OK ||
-        check_signature(&c, &t, &signed_at_s) != REASON_OK || check_time(&c, signed_at_s) != REASON_OK ||
+        check_signature(&c, &t, &signed_at_s) != REASON_OK ||
+        verdict_window(v, "signingTime", signed_at_s, now_s, c.own->window_s) != REASON_OK ||
         decrypt(&c, &t, &card) != REASON_OK || check_order(&c, &t, &card) != REASON_OK) {
         return v->reason;
     }

@@ -120,7 +120,8 @@ enum channel_reason appstore_verify_jws(const struct appstore_account *own, cons
         return v->reason;
     }
     if (!v->genuine) {
-        verdict_genuine(v, CHANNEL_APPSTORE, jws.is_signed, jws.signed_n, jws.signature, sizeof jws.signature);
+        const struct sha256_part part = {jws.is_signed, jws.signed_n};
+        verdict_genuine(v, CHANNEL_APPSTORE, &part, 1, jws.signature, sizeof jws.signature);
     }
     if (rc != RC_OK) {
         return apple_malformed(v, where, &problem);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "channel/channel.h"
 
+#include <assert.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +11,6 @@
 #include "base/clock.h"
 #include "base/names.h"
 #include "channel/account.h"
-#include "crypto/sha256.h"
 
 static const char *const NAMES[CHANNELS_N] = {
     [CHANNEL_WECHAT] = "wechat",
@@ -75,13 +76,32 @@ enum channel_reason verdict_refuse(struct verdict *v, enum channel_reason reason
     return reason;
 }
 
-void verdict_genuine(struct verdict *v, enum channel channel, const void *is_signed, size_t signed_n,
+void verdict_genuine(struct verdict *v, enum channel channel, const struct sha256_part *parts, size_t n_parts,
                      const void *signature, size_t signature_n)
 {
     const char *name = channel_name(channel);
-    const struct sha256_part parts[] = {{name, strlen(name) + 1}, {is_signed, signed_n}, {signature, signature_n}};
-    sha256_of_parts(parts, ARRAY_SIZE(parts), v->fingerprint);
+    struct sha256_part all[VERDICT_PARTS_MAX + 2] = {{name, strlen(name) + 1}};
+    size_t n = 1;
+    assert(n_parts <= VERDICT_PARTS_MAX);
+    for (size_t i = 0; i < n_parts; i++) {
+        all[n++] = parts[i];
+    }
+    all[n++] = (struct sha256_part){signature, signature_n};
+    sha256_of_parts(all, n, v->fingerprint);
     v->genuine = true;
+}
+
+enum channel_reason verdict_window(struct verdict *v, const char *name, int64_t sent_s, int64_t now_s, int64_t window_s)
+{
+    int64_t age_s = now_s - sent_s;
+    if (age_s > window_s) {
+        return verdict_refuse(v, REASON_TS_STALE, "%s: %" PRId64 " s old, allowed are %" PRId64, name, age_s, window_s);
+    }
+    if (-age_s > window_s) {
+        return verdict_refuse(v, REASON_TS_FUTURE, "%s: %" PRId64 " s ahead, allowed are %" PRId64, name, -age_s,
+                              window_s);
+    }
+    return REASON_OK;
 }
 
 /* Length and content of each part, so that no two lists look the same. */

@@ -20,6 +20,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "channel/reason.h"
+#include "crypto/sha256.h"
 #include "http/header_file.h"
 
 #define CHANNEL_BODY_BYTES_MAX ((size_t)64 << 10)
@@ -84,11 +85,16 @@ struct verdict {
 enum channel_reason verdict_refuse(struct verdict *v, enum channel_reason reason, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 
+#define VERDICT_PARTS_MAX 8
 /*
- * Says that the signature holds: genuine, and the fingerprint of the channel's name, what was signed and the signature.
+ * Says that the signature holds: genuine, and the fingerprint of the channel's name, what was signed (at most
+ * VERDICT_PARTS_MAX parts, one behind the other) and the signature.
  */
-void verdict_genuine(struct verdict *v, enum channel channel, const void *is_signed, size_t signed_n,
+void verdict_genuine(struct verdict *v, enum channel channel, const struct sha256_part *parts, size_t n_parts,
                      const void *signature, size_t signature_n);
+/* Refuses what is older, or further ahead, than the window; the limit itself is accepted. name: of the time. */
+enum channel_reason verdict_window(struct verdict *v, const char *name, int64_t sent_s, int64_t now_s,
+                                   int64_t window_s);
 
 struct account; /* account.h */
 

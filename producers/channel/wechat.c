@@ -3,7 +3,6 @@
  * WeChat Pay API v3: RSA over timestamp, nonce and body with the key that the serial names, and a resource encrypted
  * with the merchant's APIv3 key.
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/option.h"
@@ -61,48 +60,30 @@ static enum channel_reason read_headers(const struct capture *c, struct signed_h
     return REASON_OK;
 }
 
-/* What is signed is timestamp, nonce and body, each with a line's end behind it. */
-static struct sha256_part signed_text(const struct signed_headers *h, const struct capture *c, struct arena *arena)
+static enum channel_reason check_signature(const struct wechat_key *key, const struct signed_headers *h,
+                                           const struct capture *c, struct verdict *v)
 {
+    /* Each with a line's end behind it. */
     const struct sha256_part parts[] = {{h->timestamp, strlen(h->timestamp)},
                                         {"\n", 1},
                                         {h->nonce, strlen(h->nonce)},
                                         {"\n", 1},
                                         {c->body, c->body_n},
                                         {"\n", 1}};
-    size_t n = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-        n += parts[i].n;
-    }
-    char *text = arena_alloc(arena, n);
-    n = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-        if (parts[i].n > 0) {
-            memcpy(text + n, parts[i].bytes, parts[i].n);
-        }
-        n += parts[i].n;
-    }
-    return (struct sha256_part){text, n};
-}
-
-static enum channel_reason check_signature(const struct wechat_key *key, const struct signed_headers *h,
-                                           const struct capture *c, struct arena *arena, struct verdict *v)
-{
     unsigned char signature[RSA_SIGNATURE_BYTES_MAX];
     size_t n = 0;
     if (!base64_decode(h->signature, strlen(h->signature), signature, sizeof signature, &n)) {
         return verdict_refuse(v, REASON_SIG_INVALID, "Wechatpay-Signature: not base64, or too long");
     }
-    const struct sha256_part text = signed_text(h, c, arena);
-    if (!rsa_verify(key->key, &text, 1, signature, n)) {
+    if (!rsa_verify(key->key, parts, ARRAY_SIZE(parts), signature, n)) {
         return verdict_refuse(v, REASON_SIG_INVALID, "the signature does not fit timestamp, nonce and body");
     }
-    verdict_genuine(v, CHANNEL_WECHAT, text.bytes, text.n, signature, n);
+    verdict_genuine(v, CHANNEL_WECHAT, parts, ARRAY_SIZE(parts), signature, n);
     return REASON_OK;
 }
 
 static enum channel_reason check_key(struct wechat_keys *keys, const struct signed_headers *h, const struct capture *c,
-                                     int64_t now_s, struct arena *arena, struct verdict *v)
+                                     int64_t now_s, struct verdict *v)
 {
     const struct wechat_key *key = wechat_keys_find(keys, h->serial);
     if (key == NULL) {
@@ -115,23 +96,10 @@ static enum channel_reason check_key(struct wechat_keys *keys, const struct sign
     if (rsa_bits(key->key) < RSA_BITS_MIN) {
         return verdict_refuse(v, REASON_POLICY_WEAK_ALG, "the key has less than %d bits", RSA_BITS_MIN);
     }
-    if (check_signature(key, h, c, arena, v) == REASON_OK) {
+    if (check_signature(key, h, c, v) == REASON_OK) {
         wechat_keys_mark(keys, key, now_s);
     }
     return v->reason;
-}
-
-static enum channel_reason check_time(int64_t sent_s, int64_t now_s, int64_t window_s, struct verdict *v)
-{
-    if (now_s - sent_s > window_s) {
-        return verdict_refuse(v, REASON_TS_STALE, "Wechatpay-Timestamp: %" PRId64 " s old, allowed are %" PRId64,
-                              now_s - sent_s, window_s);
-    }
-    if (sent_s - now_s > window_s) {
-        return verdict_refuse(v, REASON_TS_FUTURE, "Wechatpay-Timestamp: %" PRId64 " s ahead, allowed are %" PRId64,
-                              sent_s - now_s, window_s);
-    }
-    return REASON_OK;
 }
 
 enum channel_reason wechat_verify(const struct account *account, const struct capture *c, int64_t now_s,
@@ -149,8 +117,8 @@ enum channel_reason wechat_verify(const struct account *account, const struct ca
         return verdict_refuse(v, REASON_ALG_UNSUPPORTED, "Wechatpay-Signature-Type: expected " SIGNATURE_TYPE);
     }
     CLEANUP(wechat_keys_unrefp) struct wechat_keys *keys = wechat_account_keys(account);
-    if (check_key(keys, &h, c, now_s, arena, v) != REASON_OK ||
-        check_time(h.sent_s, now_s, own->window_s, v) != REASON_OK) {
+    if (check_key(keys, &h, c, now_s, v) != REASON_OK ||
+        verdict_window(v, "Wechatpay-Timestamp", h.sent_s, now_s, own->window_s) != REASON_OK) {
         return v->reason;
     }
     return wechat_read_body(own, c, arena, v);

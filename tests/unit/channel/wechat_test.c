@@ -383,6 +383,19 @@ Test(wechat, a_key_that_is_too_short_is_refused_whoever_put_it_there)
     (void)rsa_unref(rsa);
 }
 
+/* Stored ones must be found again by later builds. */
+Test(wechat, fingerprint_is_of_the_channel_the_bytes_and_the_signature)
+{
+    static const char ALL[] = "wechat\0message, signature";
+    const struct sha256_part parts[] = {{"mess", 4}, {NULL, 0}, {"age", 3}};
+    unsigned char expected[SHA256_BYTES];
+    struct verdict v = {0};
+    sha256_of(ALL, sizeof ALL - 1, expected);
+    verdict_genuine(&v, CHANNEL_WECHAT, parts, ARRAY_SIZE(parts), ", signature", 11);
+    cr_expect(v.genuine);
+    cr_expect_arr_eq(v.fingerprint, expected, sizeof expected);
+}
+
 Test(wechat, fingerprints_are_of_the_bytes_and_the_signature)
 {
     unsigned char first[CHANNEL_HASH_BYTES];
