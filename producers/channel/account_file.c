@@ -13,6 +13,8 @@
 #include "base/log.h"
 
 #define PIECE_BYTES 4096
+#define DAY_S 86400
+#define SOON_S ((int64_t)30 * DAY_S)
 #define OTHERS (S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH)
 
 const char *account_path(struct account_reader *r, const char *member, enum field_need need)
@@ -155,4 +157,20 @@ enum rc account_public_key(struct account_reader *r, const char *member, const c
     TRY(account_file(r, member, path, false, &text, err));
     enum rc rc = account_rsa(r, &text, out_key, out_cert, err);
     return rc == RC_OK ? RC_OK : account_wrap(r, member, path, err);
+}
+
+/* ---------------------------------------------------------------------------------------------------- findings */
+
+void account_check_until(const struct account *account, const char *member, int64_t until_s, int64_t now_s,
+                         account_finding_fn say, void *opaque)
+{
+    char text[PROBLEM_FIELD_MAX + 64];
+    if (now_s >= until_s) {
+        (void)snprintf(text, sizeof text, "%s: the certificate has expired", member);
+        say(opaque, account, true, text);
+    } else if (until_s - now_s < SOON_S) {
+        (void)snprintf(text, sizeof text, "%s: the certificate expires in %lld days", member,
+                       (long long)((until_s - now_s) / DAY_S));
+        say(opaque, account, false, text);
+    }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading one account of the file: members, and the files they name. For the channels' *_account.c. */
+/* Reading one account of the file: members, and the files they name; and findings. For the channels' *_account.c. */
 #ifndef SLUICE_CHANNEL_ACCOUNT_FILE_H
 #define SLUICE_CHANNEL_ACCOUNT_FILE_H
 
@@ -51,5 +51,9 @@ enum rc account_public_key(struct account_reader *r, const char *member, const c
 /* The same of what was read already; a failure has no account and member in it yet. */
 enum rc account_rsa(const struct account_reader *r, const struct buf *text, struct rsa_key **out_key,
                     struct rsa_certificate *out_cert, struct err *err) MUST_USE;
+
+/* Says what will go wrong with a certificate that is valid until then; member: "root_file". */
+void account_check_until(const struct account *account, const char *member, int64_t until_s, int64_t now_s,
+                         account_finding_fn say, void *opaque);
 
 #endif

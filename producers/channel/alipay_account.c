@@ -11,7 +11,6 @@
 #include "channel/event_text.h"
 
 #define WINDOW_S_MAX 86400
-#define EXPIRES_SOON_S (30 * (int64_t)86400)
 
 void alipay_free(void *opaque)
 {
@@ -149,14 +148,8 @@ static void check_cert(const struct account *account, const struct alipay_cert *
     if (cert->not_after_s == 0) {
         return;
     }
-    if (now_s > cert->not_after_s) {
-        (void)snprintf(text, sizeof text, "certs.%s: the certificate has expired", cert->sn);
-        say(opaque, account, true, text);
-    } else if (cert->not_after_s - now_s < EXPIRES_SOON_S) {
-        (void)snprintf(text, sizeof text, "certs.%s: the certificate expires in %lld days", cert->sn,
-                       (long long)((cert->not_after_s - now_s) / 86400));
-        say(opaque, account, false, text);
-    }
+    (void)snprintf(text, sizeof text, "certs.%s", cert->sn);
+    account_check_until(account, text, cert->not_after_s, now_s, say, opaque);
 }
 
 void alipay_check(const struct account *account, int64_t now_s, account_finding_fn say, void *opaque)

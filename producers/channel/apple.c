@@ -3,9 +3,6 @@
 
 #include <stdio.h>
 
-#define DAY_S 86400
-#define SOON_S ((int64_t)30 * DAY_S)
-
 enum rc apple_read_root(struct account_reader *r, const char *path, const struct chain_rules *rules,
                         struct chain_trust **out_trust, struct err *err)
 {
@@ -30,20 +27,6 @@ enum channel_reason apple_malformed(struct verdict *v, const char *where, const 
     return verdict_refuse(v, REASON_BODY_MALFORMED, "%s%s%.150s", where, where[0] == '\0' ? "" : ": ", problem->detail);
 }
 
-void apple_check_until(const struct account *account, const char *member, int64_t until_s, int64_t now_s,
-                       account_finding_fn say, void *opaque)
-{
-    char text[160];
-    if (now_s >= until_s) {
-        (void)snprintf(text, sizeof text, "%s: the certificate has expired", member);
-        say(opaque, account, true, text);
-    } else if (until_s - now_s < SOON_S) {
-        (void)snprintf(text, sizeof text, "%s: the certificate expires in %lld days", member,
-                       (long long)((until_s - now_s) / DAY_S));
-        say(opaque, account, false, text);
-    }
-}
-
 void apple_check_root(const struct account *account, const struct chain_trust *trust, int64_t now_s,
                       account_finding_fn say, void *opaque)
 {
@@ -53,5 +36,5 @@ void apple_check_root(const struct account *account, const struct chain_trust *t
         (void)snprintf(text, sizeof text, "root_file: %s; every call will be refused", fault);
         say(opaque, account, true, text);
     }
-    apple_check_until(account, "root_file", chain_trust_until_s(trust), now_s, say, opaque);
+    account_check_until(account, "root_file", chain_trust_until_s(trust), now_s, say, opaque);
 }

@@ -15,9 +15,6 @@ enum rc apple_read_root(struct account_reader *r, const char *path, const struct
 enum channel_reason apple_refuse_chain(struct verdict *v, enum chain_verdict chain, const char *where, const char *why);
 /* JSON or a member of it is not as expected. where: put in front, may be "". */
 enum channel_reason apple_malformed(struct verdict *v, const char *where, const struct problem *problem);
-/* Says what will go wrong with a certificate that is valid until then: "root_file: ...". */
-void apple_check_until(const struct account *account, const char *member, int64_t until_s, int64_t now_s,
-                       account_finding_fn say, void *opaque);
 void apple_check_root(const struct account *account, const struct chain_trust *trust, int64_t now_s,
                       account_finding_fn say, void *opaque);
 

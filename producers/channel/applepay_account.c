@@ -167,9 +167,9 @@ void applepay_check(const struct account *account, int64_t now_s, account_findin
 {
     const struct applepay_account *own = account->own;
     apple_check_root(account, own->trust, now_s, say, opaque);
-    apple_check_until(account, "merchant_certificate_file", own->ec.until_s, now_s, say, opaque);
+    account_check_until(account, "merchant_certificate_file", own->ec.until_s, now_s, say, opaque);
     if (own->rsa.key != NULL) {
-        apple_check_until(account, "rsa_certificate_file", own->rsa.until_s, now_s, say, opaque);
+        account_check_until(account, "rsa_certificate_file", own->rsa.until_s, now_s, say, opaque);
     }
 }
 

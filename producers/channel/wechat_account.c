@@ -13,7 +13,6 @@
 #include "http/fetch.h"
 
 #define WINDOW_S_MAX 86400
-#define EXPIRES_SOON_S (30 * (int64_t)86400)
 
 struct wechat_keys *wechat_account_keys(const struct account *account)
 {
@@ -248,14 +247,8 @@ static void check_key(const struct account *account, const struct wechat_key *ke
                        key->serial, key->certificate_serial);
         say(opaque, account, true, text);
     }
-    if (now_s > key->not_after_s) {
-        (void)snprintf(text, sizeof text, "keys.%s: the certificate has expired", key->serial);
-        say(opaque, account, true, text);
-    } else if (key->not_after_s - now_s < EXPIRES_SOON_S) {
-        (void)snprintf(text, sizeof text, "keys.%s: the certificate expires in %lld days", key->serial,
-                       (long long)((key->not_after_s - now_s) / 86400));
-        say(opaque, account, false, text);
-    }
+    (void)snprintf(text, sizeof text, "keys.%s", key->serial);
+    account_check_until(account, text, key->not_after_s, now_s, say, opaque);
 }
 
 void wechat_check(const struct account *account, int64_t now_s, account_finding_fn say, void *opaque)

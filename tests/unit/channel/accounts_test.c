@@ -293,6 +293,9 @@ Test(accounts, what_will_go_wrong_is_said_before)
     cr_expect(said.wrong == 0 && strstr(said.text, "expires in 10 days") != NULL, "%s", said.text);
     said = check(ALIPAY("\"app_id\":\"1\",\"seller_id\":\"2\",\"certs\":{\"x\":\"a.pem\"}"), RIG_NOW);
     cr_expect(said.wrong == 1 && strstr(said.text, "has the SN ") != NULL, "%s", said.text);
+    said = check(ALIPAY("\"app_id\":\"1\",\"seller_id\":\"2\",\"certs\":{\"x\":\"a.pem\"}"), RIG_NOW + 390 * 86400);
+    cr_expect(said.wrong == 1 && strstr(said.text, "certs.x: the certificate expires in 10 days") != NULL, "%s",
+              said.text);
     said = check(ALIPAY(USUAL_ALIPAY), RIG_NOW);
     cr_expect(said.wrong == 0 && strstr(said.text, "seller_id: not given") != NULL, "%s", said.text);
 }
