@@ -264,5 +264,8 @@ void bench_text_quantiles(struct buf *out, int name_width, int rate_width, const
                           const struct bench_quantiles *q);
 void bench_text_machine(const struct bench *b, struct buf *out);
 void bench_json_machine(const struct bench *b, struct buf *out);
+/* One of the two, as --json says, goes to stdout; of is what they get. The command's exit code. */
+typedef void (*bench_print_fn)(const void *of, struct buf *out);
+int bench_print(const struct cli *cli, bench_print_fn text, bench_print_fn json, const void *of);
 
 #endif

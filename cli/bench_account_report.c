@@ -5,8 +5,6 @@
 
 #include "bench_account.h"
 
-#define OUTPUT_MAX ((size_t)64 << 10)
-
 static void add_limit(struct buf *out, const char *what, double per_s)
 {
     char n[BENCH_NUMBER_MAX];
@@ -22,8 +20,9 @@ static void add_pass(const struct account_pass *p, const char *what, double limi
                      p->cost.broker);
 }
 
-static void add_text(const struct account_bench *b, struct buf *out)
+static void add_text(const void *opaque, struct buf *out)
 {
+    const struct account_bench *b = opaque;
     char n[2][BENCH_NUMBER_MAX];
 
     (void)buf_printf(out, "%s transfers each between %s accounts with a limit\n\n",
@@ -62,8 +61,10 @@ static void json_pass(struct buf *out, const char *name, const struct account_pa
     bench_json_number(out, "broker", p->cost.broker, "}},\n");
 }
 
-static void add_json(const struct account_bench *b, struct buf *out)
+static void add_json(const void *opaque, struct buf *out)
 {
+    const struct account_bench *b = opaque;
+
     (void)buf_printf(out, "{\"bench\": \"account\", \"accounts\": %" PRId64 ", \"limit\": {", b->accounts);
     bench_json_number(out, "sets_per_s", b->set_per_s, ", ");
     bench_json_number(out, "sets_hot_per_s", b->set_hot_per_s, ", ");
@@ -83,13 +84,5 @@ static void add_json(const struct account_bench *b, struct buf *out)
 
 int bench_account_report(const struct account_bench *b)
 {
-    CLEANUP(buf_done) struct buf out;
-
-    buf_init(&out, OUTPUT_MAX);
-    if (b->base.cli->json) {
-        add_json(b, &out);
-    } else {
-        add_text(b, &out);
-    }
-    return cli_print(&out);
+    return bench_print(b->base.cli, add_text, add_json, b);
 }

@@ -5,8 +5,6 @@
 
 #include "bench_callback.h"
 
-#define OUTPUT_MAX ((size_t)64 << 10)
-
 static void add_pass(const struct callback_pass *p, struct buf *out)
 {
     char limit[BENCH_NUMBER_MAX];
@@ -67,8 +65,9 @@ static void add_latency(const struct callback_bench *b, struct buf *out)
     (void)buf_printf(out, "requests that the hanging one got: %" PRId64 "\n", b->hung);
 }
 
-static void add_text(const struct callback_bench *b, struct buf *out)
+static void add_text(const void *opaque, struct buf *out)
 {
+    const struct callback_bench *b = opaque;
     char n[2][BENCH_NUMBER_MAX];
 
     (void)buf_printf(out, "Signed requests of %" PRId64 " B, %" PRId64 " in flight, %s preloaded events each\n\n",
@@ -114,8 +113,10 @@ static void json_pass(struct buf *out, const char *name, const struct callback_p
     bench_json_number(out, "ratio", bench_ratio(p->role_per_s, p->limit_per_s), "},\n");
 }
 
-static void add_json(const struct callback_bench *b, struct buf *out)
+static void add_json(const void *opaque, struct buf *out)
 {
+    const struct callback_bench *b = opaque;
+
     (void)buf_printf(out, "{\"bench\": \"callback\", \"payload_bytes\": %" PRId64 ", \"in_flight\": %" PRId64 ",\n",
                      b->base.payload, b->in_flight);
     json_pass(out, "one_endpoint", &b->one);
@@ -136,13 +137,5 @@ static void add_json(const struct callback_bench *b, struct buf *out)
 
 int bench_callback_report(const struct callback_bench *b)
 {
-    CLEANUP(buf_done) struct buf out;
-
-    buf_init(&out, OUTPUT_MAX);
-    if (b->base.cli->json) {
-        add_json(b, &out);
-    } else {
-        add_text(b, &out);
-    }
-    return cli_print(&out);
+    return bench_print(b->base.cli, add_text, add_json, b);
 }

@@ -5,8 +5,6 @@
 
 #include "bench_gateway.h"
 
-#define OUTPUT_MAX ((size_t)64 << 10)
-
 static void add_pass(struct buf *out, const char *what, const struct gateway_pass *p, double limit)
 {
     char n[2][BENCH_NUMBER_MAX];
@@ -48,8 +46,9 @@ static void add_idle(const struct gateway_bench *b, struct buf *out)
     add_held(out, "  after one request over each", &b->raised.asked);
 }
 
-static void add_text(const struct gateway_bench *b, struct buf *out)
+static void add_text(const void *opaque, struct buf *out)
 {
+    const struct gateway_bench *b = opaque;
     char n[2][BENCH_NUMBER_MAX];
 
     (void)buf_printf(out, "%s notifications of WeChat Pay, one order each, %" PRId64 " keep-alive connections\n\n",
@@ -94,8 +93,10 @@ static void json_pass(struct buf *out, const char *name, const struct gateway_pa
     bench_json_number(out, "server_busy", p->server_busy, "},\n");
 }
 
-static void add_json(const struct gateway_bench *b, struct buf *out)
+static void add_json(const void *opaque, struct buf *out)
 {
+    const struct gateway_bench *b = opaque;
+
     (void)buf_printf(out, "{\"bench\": \"gateway\", \"connections\": %" PRId64 ",\n", b->connections);
     json_pass(out, "limit", &b->limit);
     json_pass(out, "gateway", &b->role);
@@ -121,13 +122,5 @@ static void add_json(const struct gateway_bench *b, struct buf *out)
 
 int bench_gateway_report(const struct gateway_bench *b)
 {
-    CLEANUP(buf_done) struct buf out;
-
-    buf_init(&out, OUTPUT_MAX);
-    if (b->base.cli->json) {
-        add_json(b, &out);
-    } else {
-        add_text(b, &out);
-    }
-    return cli_print(&out);
+    return bench_print(b->base.cli, add_text, add_json, b);
 }

@@ -98,8 +98,10 @@ void bench_text_machine(const struct bench *b, struct buf *out)
         m->cores, m->postgres, m->kafka[0] == '\0' ? "of unknown version" : m->kafka, rd_kafka_version_str());
 }
 
-static void add_text(const struct bench *b, struct buf *out)
+static void add_text(const void *opaque, struct buf *out)
 {
+    const struct bench *b = opaque;
+
     add_drain(b, out);
     add_costs(b, out);
     add_latency(b, out);
@@ -156,8 +158,10 @@ void bench_json_machine(const struct bench *b, struct buf *out)
     json_text(out, "sluice", SLUICE_VERSION, "}\n");
 }
 
-static void add_json(const struct bench *b, struct buf *out)
+static void add_json(const void *opaque, struct buf *out)
 {
+    const struct bench *b = opaque;
+
     (void)buf_printf(out, "{\"bench\": \"relay\", \"payload_bytes\": %" PRId64 ", \"keys\": %d, \"partitions\": %d,\n",
                      b->payload, BENCH_KEYS, b->partitions);
     (void)buf_printf(out, " \"drain\": {\"rows\": %" PRId64 ", ", b->drain.rows);
@@ -176,14 +180,15 @@ static void add_json(const struct bench *b, struct buf *out)
     bench_json_machine(b, out);
 }
 
-int bench_report(const struct bench *b)
+int bench_print(const struct cli *cli, bench_print_fn text, bench_print_fn json, const void *of)
 {
     CLEANUP(buf_done) struct buf out;
     buf_init(&out, OUTPUT_MAX);
-    if (b->cli->json) {
-        add_json(b, &out);
-    } else {
-        add_text(b, &out);
-    }
+    (cli->json ? json : text)(of, &out);
     return cli_print(&out);
+}
+
+int bench_report(const struct bench *b)
+{
+    return bench_print(b->cli, add_text, add_json, b);
 }

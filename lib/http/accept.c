@@ -73,7 +73,7 @@ static void forget(struct acceptor *a, size_t i)
     a->waiting[i] = a->waiting[--a->n_waiting];
 }
 
-/* False: nobody is there for now. */
+/* False: no connection waits to be taken in, or none can be. */
 static bool accept_one(struct acceptor *a)
 {
     struct waiting w = {.peer_n = sizeof w.peer};
