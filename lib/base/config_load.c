@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/config_values.h"
@@ -25,11 +26,15 @@ static void closep(const int *fd)
     }
 }
 
-enum rc config_read_file(const char *path, size_t max_bytes, char **out_text, struct err *err)
+static enum rc read_text(const char *path, size_t max_bytes, bool secret, char **out_text, struct err *err)
 {
+    struct stat st;
     CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) {
+    if (fd < 0 || fstat(fd, &st) != 0) {
         FAIL(err, RC_FATAL, "cannot open %s: %s", path, strerror(errno));
+    }
+    if (secret && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        FAIL(err, RC_FATAL, "%s: readable by others than its owner; expected mode 0600", path);
     }
     CLEANUP(freep) char *text = xcalloc(max_bytes + 2, 1);
     size_t n = 0;
@@ -55,6 +60,17 @@ enum rc config_read_file(const char *path, size_t max_bytes, char **out_text, st
     *out_text = xstrdup(text);
     explicit_bzero(text, n);
     return RC_OK;
+}
+
+enum rc config_read_file(const char *path, size_t max_bytes, char **out_text, struct err *err)
+{
+    return read_text(path, max_bytes, false, out_text, err);
+}
+
+enum rc config_read_secret(const char *path, size_t max_bytes, char **out_text, struct err *err)
+{
+    enum rc rc = read_text(path, max_bytes, true, out_text, err);
+    return rc == RC_OK ? RC_OK : err_code(err, ERR_CONFIG);
 }
 
 /* Cuts white space off both ends, in place. */

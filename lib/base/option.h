@@ -79,6 +79,8 @@ enum rc config_set_flag(struct config *cfg, const char *name, const char *value,
 
 /* The content of a file as heap text; FATAL when it cannot be read, is over max_bytes or holds a NUL. */
 enum rc config_read_file(const char *path, size_t max_bytes, char **out_text, struct err *err) MUST_USE;
+/* The same for a secret: FATAL, too, when others than the owner may read or write it. All with ERR_CONFIG. */
+enum rc config_read_secret(const char *path, size_t max_bytes, char **out_text, struct err *err) MUST_USE;
 
 /* The name must be in a table (asserted). Strings belong to cfg; "" when unset. */
 const char *config_str(const struct config *cfg, const char *name);

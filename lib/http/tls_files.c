@@ -2,14 +2,12 @@
 /* GnuTLS, which libmicrohttpd uses, says little about what is wrong with a pair; OpenSSL is here anyway. */
 #include "http/tls_files.h"
 
-#include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "base/mem.h"
@@ -47,20 +45,6 @@ static enum rc wrong(const char *path, const char *what, struct err *err)
     return err_code(err, ERR_CONFIG);
 }
 
-static enum rc check_mode(const char *path, struct err *err)
-{
-    struct stat st;
-    if (stat(path, &st) != 0) {
-        return wrong(path, strerror(errno), err);
-    }
-    return (st.st_mode & 077) == 0 ? RC_OK : wrong(path, "readable by others than its owner; expected mode 0600", err);
-}
-
-static enum rc read_text(const char *path, char **out, struct err *err)
-{
-    return config_read_file(path, TLS_FILE_BYTES_MAX, out, err) == RC_OK ? RC_OK : err_code(err, ERR_CONFIG);
-}
-
 /* All of the chain, so that a damaged one is not found out by clients. */
 static X509 *parse_chain(const char *text, bool *out_whole)
 {
@@ -95,9 +79,10 @@ static bool end_of(const X509 *x, int64_t *out_s)
 enum rc tls_files_read(const char *cert_path, const char *key_path, struct tls_files *out, struct err *err)
 {
     *out = (struct tls_files){0};
-    TRY(read_text(cert_path, &out->cert, err));
-    TRY(check_mode(key_path, err));
-    TRY(read_text(key_path, &out->key, err));
+    if (config_read_file(cert_path, TLS_FILE_BYTES_MAX, &out->cert, err) != RC_OK) {
+        return err_code(err, ERR_CONFIG);
+    }
+    TRY(config_read_secret(key_path, TLS_FILE_BYTES_MAX, &out->key, err));
     bool whole = false;
     CLEANUP(x509p) X509 *cert = parse_chain(out->cert, &whole);
     if (cert == NULL || !whole || !end_of(cert, &out->expires_s)) {

@@ -2,7 +2,6 @@
 /* The key file, and sealing by row and column. */
 #include "gateway/raw_keys.h"
 
-#include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <stdbool.h>
@@ -10,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "base/option.h"
@@ -103,17 +101,6 @@ static enum rc add_line(struct raw_keys *keys, const char *path, size_t number, 
     return RC_OK;
 }
 
-static enum rc check_mode(const char *path, struct err *err)
-{
-    struct stat st;
-    if (stat(path, &st) != 0) {
-        (void)err_set(err, RC_FATAL, __FILE__, __LINE__, "%s: %s", path, strerror(errno));
-        return err_code(err, ERR_CONFIG);
-    }
-    return (st.st_mode & 077) == 0 ? RC_OK
-                                   : wrong(path, 0, "readable by others than its owner; expected mode 0600", err);
-}
-
 static enum rc add_lines(struct raw_keys *keys, const char *path, char *text, struct err *err)
 {
     size_t number = 0;
@@ -130,10 +117,7 @@ static enum rc add_lines(struct raw_keys *keys, const char *path, char *text, st
 enum rc raw_keys_read(const char *path, struct raw_keys **out_keys, struct err *err)
 {
     char *text = NULL;
-    TRY(check_mode(path, err));
-    if (config_read_file(path, RAW_KEYS_FILE_BYTES_MAX, &text, err) != RC_OK) {
-        return err_code(err, ERR_CONFIG);
-    }
+    TRY(config_read_secret(path, RAW_KEYS_FILE_BYTES_MAX, &text, err));
     struct raw_keys *keys = xcalloc(1, sizeof *keys);
     size_t text_n = strlen(text);
     enum rc rc = add_lines(keys, path, text, err);
