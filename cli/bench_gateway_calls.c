@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "bench_gateway.h"
 #include "channel/wechat_sign.h"
+#include "sign_channel.h"
 
 #define THREADS_MAX 64
 #define CALL_BYTES_MAX ((size_t)8 << 10)
@@ -72,7 +73,7 @@ static enum rc make_call(struct signer *s, int64_t i, struct gateway_call *out, 
     buf_init(&body, CALL_BYTES_MAX);
     buf_init(&lines, CALL_BYTES_MAX);
     make_body(s, i, now_s, &body);
-    TRY(wechat_sign_headers(s->b->keys.signing, BENCH_GATEWAY_KEY_ID, now_s, NULL, buf_str(&body), body.len, &lines,
+    TRY(wechat_sign_headers(s->b->keys.signing, SIGN_WECHAT_PUBLIC_ID, now_s, NULL, buf_str(&body), body.len, &lines,
                             err));
     buf_init(&all, CALL_BYTES_MAX);
     (void)buf_printf(&all,

@@ -3,41 +3,24 @@
 #include <errno.h>
 #include <ftw.h>
 #include <openssl/crypto.h>
-#include <openssl/pem.h>
-#include <openssl/rand.h>
-#include <openssl/rsa.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "bench_gateway.h"
-#include "crypto/base64.h"
+#include "crypto/pem.h"
+#include "file.h"
+#include "sign_channel.h"
 
-#define RSA_BITS 2048
-#define RAW_KEY_BYTES 32
-#define PEM_MAX 4096
+#define FILE_BYTES_MAX ((size_t)8 << 10)
 
-static const char ACCOUNTS[] =
-    "{\"wechat\": {\"" BENCH_GATEWAY_ACCOUNT "\": {\"mchid\": \"" BENCH_GATEWAY_MCHID
-    "\", \"appid\": \"" BENCH_GATEWAY_APPID "\",\n  \"window_s\": 900, \"apiv3_key_file\": \"apiv3.key\","
-    " \"keys\": {\"" BENCH_GATEWAY_KEY_ID "\": \"platform.pem\"}}}}\n";
-
-static enum rc write_file(const struct gateway_keys *k, const char *name, const char *text, struct err *err)
-{
-    CLEANUP(freep) char *path = xasprintf("%s/%s", k->directory, name);
-    FILE *f = fopen(path, "wxe");
-    bool good = f != NULL && fchmod(fileno(f), S_IRUSR | S_IWUSR) == 0 && fputs(text, f) >= 0;
-
-    if (f != NULL) {
-        good = fclose(f) == 0 && good;
-    }
-    if (!good) {
-        FAIL(err, RC_FATAL, "%s: %s", path, strerror(errno));
-    }
-    return RC_OK;
-}
+/* What `sluice sign init` makes, but for the window: calls are signed long before the last of them is sent. */
+static const char ACCOUNTS[] = "{\"wechat\": {\"" BENCH_GATEWAY_ACCOUNT "\": {\"mchid\": \"" BENCH_GATEWAY_MCHID
+                               "\", \"appid\": \"" BENCH_GATEWAY_APPID "\",\n  \"window_s\": 900, "
+                               "\"apiv3_key_file\": \"" SIGN_WECHAT_APIV3_KEY "\", "
+                               "\"keys\": {\"" SIGN_WECHAT_PUBLIC_ID "\": \"" SIGN_WECHAT_PUBLIC "\"}}}}\n";
 
 static enum rc make_directory(struct gateway_keys *k, struct err *err)
 {
@@ -50,69 +33,56 @@ static enum rc make_directory(struct gateway_keys *k, struct err *err)
         k->directory = NULL;
         FAIL(err, RC_FATAL, "%s: %s", path, strerror(why));
     }
-    k->accounts = xasprintf("%s/accounts.json", k->directory);
+    k->accounts = xasprintf("%s/bench.json", k->directory);
     k->raw_keys = xasprintf("%s/raw.keys", k->directory);
     return RC_OK;
 }
 
-static enum rc pem_of(EVP_PKEY *key, bool private, char out[PEM_MAX], struct err *err)
+static enum rc read_platform(struct gateway_keys *k, struct buf *text, struct err *err)
 {
-    BIO *bio = BIO_new(BIO_s_mem());
-    int n = -1;
+    CLEANUP(freep) char *path = xasprintf("%s/" SIGN_WECHAT_PUBLIC_KEY, k->directory);
 
-    if (bio != NULL && key != NULL &&
-        (private ? PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL)
-                 : PEM_write_bio_PUBKEY(bio, key)) == 1) {
-        n = BIO_read(bio, out, PEM_MAX - 1);
-    }
-    (void)BIO_free(bio);
-    if (n <= 0) {
-        FAIL(err, RC_FATAL, "libcrypto does not make an RSA key");
-    }
-    out[n] = '\0';
+    TRY(file_read(path, text, err));
+    TRY(pem_private_key(buf_str(text), text->len, &k->platform, err));
+    return rsa_read_private(buf_str(text), text->len, &k->signing, err);
+}
+
+static enum rc read_apiv3(struct gateway_keys *k, struct buf *text, struct err *err)
+{
+    CLEANUP(freep) char *path = xasprintf("%s/" SIGN_WECHAT_APIV3_KEY, k->directory);
+
+    TRY(file_read(path, text, err));
+    (void)snprintf(k->apiv3, sizeof k->apiv3, "%s", buf_str(text)); /* without the line's end */
     return RC_OK;
 }
 
-static enum rc make_platform(struct gateway_keys *k, struct err *err)
+static enum rc read_with(enum rc (*fn)(struct gateway_keys *, struct buf *, struct err *), struct gateway_keys *k,
+                         struct err *err)
 {
-    char pem[PEM_MAX];
+    CLEANUP(buf_done) struct buf text;
 
-    k->platform = EVP_RSA_gen(RSA_BITS);
-    TRY(pem_of(k->platform, true, pem, err));
-    enum rc rc = rsa_read_private(pem, strlen(pem), &k->signing, err);
-    OPENSSL_cleanse(pem, sizeof pem);
-    if (rc != RC_OK) {
-        return rc;
-    }
-    TRY(pem_of(k->platform, false, pem, err));
-    return write_file(k, "platform.pem", pem, err);
+    buf_init(&text, FILE_BYTES_MAX);
+    enum rc rc = fn(k, &text, err);
+    OPENSSL_cleanse(text.data, text.cap);
+    return rc;
 }
 
-static enum rc write_secrets(struct gateway_keys *k, struct err *err)
+static enum rc write_accounts(const struct gateway_keys *k, struct err *err)
 {
-    unsigned char random[RAW_KEY_BYTES];
-    char text[BASE64_LENGTH(RAW_KEY_BYTES) + 1];
+    CLEANUP(buf_done) struct buf text;
 
-    if (RAND_bytes(random, sizeof random) != 1) {
-        FAIL(err, RC_FATAL, "libcrypto has no random numbers");
-    }
-    base64_encode(random, sizeof random, text);
-    (void)snprintf(k->apiv3, sizeof k->apiv3, "%.*s", BENCH_GATEWAY_APIV3_BYTES, text);
-    TRY(write_file(k, "apiv3.key", k->apiv3, err));
-    if (RAND_bytes(random, sizeof random) != 1) {
-        FAIL(err, RC_FATAL, "libcrypto has no random numbers");
-    }
-    base64_encode(random, sizeof random, text);
-    CLEANUP(freep) char *line = xasprintf("bench %s\n", text);
-    return write_file(k, "raw.keys", line, err);
+    buf_init(&text, FILE_BYTES_MAX);
+    (void)buf_puts(&text, ACCOUNTS);
+    return file_write_new(k->accounts, &text, err);
 }
 
 enum rc bench_gateway_keys(struct gateway_keys *k, struct err *err)
 {
     TRY(make_directory(k, err));
-    TRY(make_platform(k, err));
-    TRY(write_secrets(k, err));
-    return write_file(k, "accounts.json", ACCOUNTS, err);
+    TRY(sign_init(k->directory, clock_utc_us() / 1000000, err));
+    TRY(read_with(read_platform, k, err));
+    TRY(read_with(read_apiv3, k, err));
+    return write_accounts(k, err);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)

@@ -148,13 +148,11 @@ enum rc bench_gateway_verdicts(struct gateway_bench *b, struct err *err)
                                         {CHANNEL_APPSTORE, SIGN_GAME, "App Store, chain new", true},
                                         {CHANNEL_APPLEPAY, SIGN_SHOP, "Apple Pay, chain known", false},
                                         {CHANNEL_APPLEPAY, SIGN_SHOP, "Apple Pay, chain new", true}};
-    CLEANUP(freep) char *directory = xasprintf("%s/channels", b->keys.directory);
 
     TRY(run_rsa(b, err));
-    TRY(sign_init(directory, clock_utc_us() / 1000000, err));
     for (size_t i = 0; i < ARRAY_SIZE(KINDS); i++) {
         bench_progress(&b->base, "verdicts alone", (int64_t)i, ARRAY_SIZE(KINDS));
-        TRY(run_kind(b, &KINDS[i], directory, err));
+        TRY(run_kind(b, &KINDS[i], b->keys.directory, err));
     }
     return RC_OK;
 }

@@ -14,6 +14,8 @@
 
 #define SIGN_SHOP "shop1"
 #define SIGN_GAME "game1"
+#define SIGN_WECHAT_APIV3_KEY "wechat-apiv3.key"
+#define SIGN_WECHAT_PUBLIC "wechat-public.pem"
 #define SIGN_WECHAT_CERTIFICATE_KEY "signing/wechat-certificate.key"
 #define SIGN_WECHAT_PUBLIC_KEY "signing/wechat-public.key"
 #define SIGN_WECHAT_PUBLIC_ID "PUB_KEY_ID_0100000000000001"

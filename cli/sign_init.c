@@ -17,10 +17,10 @@
 #include "base/mem.h"
 #include "channel/ca.h"
 #include "commands.h"
-#include "crypto/base64.h"
 #include "crypto/openssl_own.h"
 #include "crypto/rsa.h"
 #include "file.h"
+#include "gateway/raw_keys.h"
 #include "sign_channel.h"
 
 #define VALID_S ((int64_t)3650 * 86400)
@@ -117,8 +117,8 @@ static enum rc make_wechat(struct kit *k, struct buf *text, struct err *err)
     (void)snprintf(k->wechat_serial, sizeof k->wechat_serial, "%s", certificate.serial);
     TRY(put(k, "wechat-certificate.pem", text, err));
     TRY(put_certificate(k, "wechat-root.pem", root, text, err));
-    TRY(put_public(k, "wechat-public.pem", public_key, text, err));
-    TRY(put_random(k, "wechat-apiv3.key", 32, text, err));
+    TRY(put_public(k, SIGN_WECHAT_PUBLIC, public_key, text, err));
+    TRY(put_random(k, SIGN_WECHAT_APIV3_KEY, 32, text, err));
     TRY(put_key(k, SIGN_WECHAT_CERTIFICATE_KEY, key, text, err));
     return put_key(k, SIGN_WECHAT_PUBLIC_KEY, public_key, text, err);
 }
@@ -149,18 +149,11 @@ static enum rc make_merchant(const struct kit *k, struct buf *text, struct err *
     return put_key(k, "applepay-merchant.key", key, text, err);
 }
 
-static enum rc make_raw_keys(const struct kit *k, struct buf *text, struct err *err)
+static enum rc make_raw_keys(const struct kit *k, struct err *err)
 {
-    unsigned char key[32];
-    char base64[BASE64_LENGTH(sizeof key) + 1];
-    if (RAND_bytes(key, sizeof key) != 1) {
-        FAIL(err, RC_FATAL, "libcrypto has no source of randomness");
-    }
-    base64_encode(key, sizeof key, base64);
-    (void)buf_printf(text, "k1 %s\n", base64);
-    OPENSSL_cleanse(key, sizeof key);
-    OPENSSL_cleanse(base64, sizeof base64);
-    return put(k, "raw.keys", text, err);
+    CLEANUP(freep) char *path = xasprintf("%s/raw.keys", k->directory);
+    bool made = false;
+    return raw_keys_make(path, &made, err);
 }
 
 static enum rc make_accounts(const struct kit *k, struct buf *text, struct err *err)
@@ -168,9 +161,9 @@ static enum rc make_accounts(const struct kit *k, struct buf *text, struct err *
     (void)buf_printf(
         text,
         "{\"wechat\":   {\"" SIGN_SHOP "\": {\"mchid\": \"" MCHID "\", \"appid\": \"" APPID "\",\n"
-        "                        \"apiv3_key_file\": \"wechat-apiv3.key\",\n"
+        "                        \"apiv3_key_file\": \"" SIGN_WECHAT_APIV3_KEY "\",\n"
         "                        \"keys\": {\"%s\": \"wechat-certificate.pem\",\n"
-        "                                 \"" SIGN_WECHAT_PUBLIC_ID "\": \"wechat-public.pem\"}}},\n"
+        "                                 \"" SIGN_WECHAT_PUBLIC_ID "\": \"" SIGN_WECHAT_PUBLIC "\"}}},\n"
         " \"alipay\":   {\"" SIGN_SHOP "\": {\"app_id\": \"" ALIPAY_APP_ID "\", \"seller_id\": \"" ALIPAY_SELLER_ID
         "\",\n"
         "                        \"public_key_file\": \"alipay-public.pem\", \"sign_rule\": \"V1\"}},\n"
@@ -191,7 +184,7 @@ static enum rc make_all(struct kit *k, struct buf *text, struct err *err)
     TRY(make_chain(k, CA_APPSTORE, "appstore-root.pem", SIGN_APPSTORE, text, err));
     TRY(make_chain(k, CA_APPLEPAY, "applepay-root.pem", SIGN_APPLEPAY, text, err));
     TRY(make_merchant(k, text, err));
-    TRY(make_raw_keys(k, text, err));
+    TRY(make_raw_keys(k, err));
     return make_accounts(k, text, err);
 }
 
