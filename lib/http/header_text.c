@@ -3,6 +3,7 @@
 #include "http/header_text.h"
 
 #include <string.h>
+#include <strings.h>
 
 bool header_name_ok(const char *name)
 {
@@ -23,4 +24,11 @@ bool header_value_ok(const char *value)
         ok = *value == '\t' || ((unsigned char)*value >= 0x20 && *value != 0x7f);
     }
     return ok;
+}
+
+bool header_media_is(const char *value, const char *media)
+{
+    size_t n = strlen(media);
+
+    return strncasecmp(value, media, n) == 0 && (value[n] == '\0' || strchr("; \t", value[n]) != NULL);
 }

@@ -9,5 +9,7 @@
 bool header_name_ok(const char *name);
 /* No line ends and no other control characters but tab; bytes above 0x7f pass. May be empty. */
 bool header_value_ok(const char *value);
+/* Is a Content-Type this media type? "application/json; charset=utf-8" is "application/json". */
+bool header_media_is(const char *value, const char *media);
 
 #endif

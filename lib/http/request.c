@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "http/header_text.h"
 #include "http/response.h"
 #include "http/service_internal.h"
 
@@ -189,14 +190,6 @@ static bool take_place(struct http_call *call)
     return !call->route->open || share_take(call);
 }
 
-/* "application/json; charset=utf-8" is application/json. */
-static bool media_ok(const char *given, const char *wanted)
-{
-    size_t n = strlen(wanted);
-    return given != NULL && strncasecmp(given, wanted, n) == 0 &&
-           (given[n] == '\0' || strchr("; \t", given[n]) != NULL);
-}
-
 /* The length that was announced: -1 none but a body comes (chunked), 0 no body. */
 static int64_t announced(struct http_call *call)
 {
@@ -216,8 +209,8 @@ static enum MHD_Result check_body(struct http_call *call)
         return refuse(call, MHD_HTTP_CONTENT_TOO_LARGE, "body_too_large",
                       max == 0 ? "no body is expected here" : "the body is too large");
     }
-    if (call->route->media != NULL && n != 0 &&
-        !media_ok(call_header(call, MHD_HTTP_HEADER_CONTENT_TYPE), call->route->media)) {
+    const char *type = call_header(call, MHD_HTTP_HEADER_CONTENT_TYPE);
+    if (call->route->media != NULL && n != 0 && (type == NULL || !header_media_is(type, call->route->media))) {
         return refuse(call, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported",
                       "Content-Type: expected application/json");
     }

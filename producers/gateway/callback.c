@@ -2,12 +2,12 @@
 /* POST /callbacks/... and /payments/applepay/...: what came is captured as it is, and handed to a verifier. */
 #include "gateway/callback.h"
 
-#include <string.h>
 #include <strings.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "gateway/ask.h"
+#include "http/header_text.h"
 
 _Static_assert(JOB_LANES >= CHANNELS_N, "a lane for each channel");
 
@@ -18,14 +18,11 @@ static const char *const MEDIA[CHANNELS_N] = {
     [CHANNEL_APPLEPAY] = "application/json",
 };
 
-/* "application/json; charset=utf-8" is application/json. Who says nothing is believed. */
+/* Who says nothing is believed. */
 static bool media_ok(const struct capture *c, const char *wanted)
 {
     for (size_t i = 0; i < c->n_headers; i++) {
-        const char *given = c->headers[i].value;
-        size_t n = strlen(wanted);
-        if (strcasecmp(c->headers[i].name, "Content-Type") == 0 &&
-            (strncasecmp(given, wanted, n) != 0 || (given[n] != '\0' && strchr("; \t", given[n]) == NULL))) {
+        if (strcasecmp(c->headers[i].name, "Content-Type") == 0 && !header_media_is(c->headers[i].value, wanted)) {
             return false;
         }
     }
