@@ -9,7 +9,7 @@
 #include "gateway/ask.h"
 #include "http/header_text.h"
 
-_Static_assert(JOB_LANES >= CHANNELS_N, "a lane for each channel");
+_Static_assert(JOB_LANES == 1 + CHANNELS_N, "a lane for each channel, and one for everybody else");
 
 static const char *const MEDIA[CHANNELS_N] = {
     [CHANNEL_WECHAT] = "application/json",
@@ -67,7 +67,7 @@ enum call_next ask_callback(struct http_call *call, void *opaque)
     *c = (struct callback){
         .channel = channel, .account = account, .received_us = g->now_us(), .began_us = clock_mono_us()};
     job->callback = c;
-    job->lane = channel;
+    job->lane = 1 + channel;
     job->wait_s = -1;
     look_at(call, c);
     if (c->verdict.reason == REASON_OK) {

@@ -67,8 +67,8 @@ struct job {
     const char *shown; /* JSON */
 };
 
-/* Calls of each channel wait in a lane of their own; everybody else uses the first. */
-#define JOB_LANES 4
+/* Everybody uses the first lane but calls of channels, which have one for each channel. */
+#define JOB_LANES 5
 
 struct job_lane {
     struct job *first, *last;

@@ -110,8 +110,9 @@ static const struct option OPTIONS[] = {
      .value = "4096",
      .min = 1,
      .max = 65536,
-     .help = "Requests that wait to be stored, and as many questions; further ones get 503 and nothing of them is "
-             "stored."},
+     .help =
+         "Requests that wait to be stored, as many questions, and as many calls of each channel; further ones get 503 "
+         "and nothing of them is stored."},
     {.name = "gateway.raw.keep.days",
      .type = OPTION_INT,
      .value = "180",

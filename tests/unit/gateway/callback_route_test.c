@@ -257,6 +257,33 @@ Test(callback_route, a_late_call_is_looked_for_before_it_is_refused)
     call_done(&call);
 }
 
+/* Somebody who has seen one genuine call may play it back as often as he likes: services do not wait behind him. */
+Test(callback_route, what_is_played_back_takes_no_place_of_services)
+{
+    struct call call;
+    start_verifier();
+    atomic_store(&g.writers_up, 1);
+    g.writes.max = 1;
+    wechat_call_make(&rig, &(struct wechat_call){.timestamp = "1699999000"}, &call);
+    int played = send_call(WECHAT, &call, JSON);
+    while (job_queue_length(&g.writes) < 1) {
+        clock_sleep_ms(1);
+    }
+    has(hear(send_call(WECHAT, &call, JSON)), "HTTP/1.1 503 "); /* its lane is full */
+    char order[] = "{\"payment_id\": \"o-1\", \"account_id\": \"alice\", \"channel\": \"wechat\", \"amount\": 1, "
+                   "\"currency\": \"CNY\"}";
+    int served = send_call("/v1/payments", &(struct call){.body = order, .body_n = strlen(order)}, JSON);
+    while (job_queue_length(&g.writes) < 2) {
+        clock_sleep_ms(1);
+    }
+    for (int i = 0; i < 2; i++) {
+        answer_away(next_write(), "database_unavailable", "by hand");
+    }
+    has(hear(played), "HTTP/1.1 503 ");
+    has(hear(served), "\"code\": \"database_unavailable\"");
+    call_done(&call);
+}
+
 Test(callback_route, more_than_can_be_verified_gets_503)
 {
     struct call call;
