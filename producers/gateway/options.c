@@ -7,7 +7,7 @@ static const struct option OPTIONS[] = {
     {.name = "gateway.accounts",
      .type = OPTION_STRING,
      .value = "",
-     .help = "File with the merchants' accounts at the channels (JSON, docs/gateway.md); without it calls of channels "
+     .help = "File with the merchants' accounts at the channels (JSON, docs/channels.md); without it calls of channels "
              "get 404."},
     {.name = "gateway.batch.rows.max",
      .type = OPTION_INT,
