@@ -30,11 +30,23 @@ const struct topic_spec TOPICS[] = {
      .help = "What became of each delivery attempt."},
     {.name = "callback.dlq", DEAD_LETTERS, .help = "Callbacks that cannot be published or delivered."},
 
-    {.name = "express.events", STREAM, .key = "tracking number", .help = "Carrier status changes."},
+    {.name = "express.events",
+     STREAM,
+     .schema = "express_event",
+     .key = "tracking number",
+     .help = "Carrier status changes."},
     {.name = "express.dlq", DEAD_LETTERS, .help = "Carrier events that cannot be handled."},
 
-    {.name = "notification.pushes", STREAM, .key = "recipient", .help = "Notifications to be pushed to devices."},
-    {.name = "notification.outcomes", STREAM, .key = "recipient", .help = "What became of each push."},
+    {.name = "notification.pushes",
+     STREAM,
+     .schema = "notification_push",
+     .key = "recipient",
+     .help = "Notifications to be pushed to devices."},
+    {.name = "notification.outcomes",
+     STREAM,
+     .schema = "notification_outcome",
+     .key = "recipient",
+     .help = "What became of each push."},
     {.name = "notification.dlq", DEAD_LETTERS, .help = "Notifications that cannot be published or pushed."},
 
     {.name = "payment.events",
@@ -83,6 +95,7 @@ const struct road_step TOPOLOGY[] = {
     {"account_transfers", "account", "account_command_outbox", NULL}, /* holds that have expired */
     {"payment_transactions", "account", "payment_outbox", NULL},      /* orders that have expired */
     {"https: channels, carriers, services", "gateway", "notify_queue", NULL},
+    {"https: phones", "gateway", "push_devices", NULL},
 
     {"cs_platform_event_outbox", "relay", "callback.events", "callback.dlq"},
     {"cs_platform_event_outbox", "relay", "callback.outcomes", "callback.dlq"}, /* of rows that cannot be published */
@@ -95,11 +108,14 @@ const struct road_step TOPOLOGY[] = {
     {"notify_queue", "relay", "express.events", "express.dlq"},
     {"express.events", "notify", "express_notifications", "dead_letter_outbox"},
     {"express.events", "notify", "push_deliveries", "dead_letter_outbox"},
+    {"express.events", "notify", "notify_queue", "dead_letter_outbox"},
     {"push_deliveries", "relay", "notification.pushes", "notification.dlq"},
+    {"push_deliveries", "relay", "notification.outcomes", "notification.dlq"}, /* of rows that cannot be published */
     {"notification.pushes", "push", "https: push provider", "notification.dlq"},
     {"notification.pushes", "push", "notification.outcomes", "notification.dlq"},
     {"notification.outcomes", "sink", "express_notifications", "dead_letter_outbox"},
     {"notification.outcomes", "sink", "push_deliveries", "dead_letter_outbox"},
+    {"notification.outcomes", "sink", "push_devices", "dead_letter_outbox"},
 
     {"payment_outbox", "relay", "payment.events", "account.dlq"},
     {"account_command_outbox", "relay", "account.commands", "account.dlq"},

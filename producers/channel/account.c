@@ -17,7 +17,6 @@
 #define DEPTH_MAX 8
 #define VALUES_MAX 65536
 #define ARENA_BYTES ((size_t)64 << 10)
-#define EXPRESS "express" /* carriers' accounts stand in the same file, and are read by whoever serves them */
 
 struct accounts {
     struct account *items; /* by channel, then by name */
@@ -175,11 +174,9 @@ static enum rc unknown_section(const char *name, struct err *err)
     for (int i = 0; i < CHANNELS_N; i++) {
         suggest_offer(&near, channel_name((enum channel)i));
     }
-    suggest_offer(&near, EXPRESS);
-    (void)err_set(err, RC_FATAL, __FILE__, __LINE__,
-                  "%.64s: expected wechat, alipay, appstore, applepay or " EXPRESS "%s%s%s", name,
-                  near.best == NULL ? "" : "; did you mean ", near.best == NULL ? "" : near.best,
-                  near.best == NULL ? "" : "?");
+    (void)err_set(
+        err, RC_FATAL, __FILE__, __LINE__, "%.64s: expected wechat, alipay, appstore, applepay or express%s%s%s", name,
+        near.best == NULL ? "" : "; did you mean ", near.best == NULL ? "" : near.best, near.best == NULL ? "" : "?");
     return err_code(err, ERR_CONFIG);
 }
 
@@ -192,7 +189,10 @@ static enum rc read_section(const struct reading *reading, struct body_value *se
 {
     int channel = channel_find(section->key);
     if (channel < 0) {
-        return strcmp(section->key, EXPRESS) == 0 ? RC_OK : unknown_section(section->key, err);
+        return unknown_section(section->key, err);
+    }
+    if (channel == CHANNEL_EXPRESS) {
+        return RC_OK;
     }
     if (section->type != BODY_OBJECT) {
         return config_error(err, section->key, "expected an object: account to members");

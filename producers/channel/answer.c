@@ -29,6 +29,7 @@ static const struct channel_answer ACCEPTED[CHANNELS_N] = {
     [CHANNEL_ALIPAY] = {200, TEXT, "success"},
     [CHANNEL_APPSTORE] = {200, JSON, "{}"},
     [CHANNEL_APPLEPAY] = {200, JSON, "{}"},
+    [CHANNEL_EXPRESS] = {200, JSON, "{\"ok\":true}"},
 };
 
 static const struct channel_answer REFUSED[CHANNELS_N] = {
@@ -36,6 +37,7 @@ static const struct channel_answer REFUSED[CHANNELS_N] = {
     [CHANNEL_ALIPAY] = {0, TEXT, "fail"},
     [CHANNEL_APPSTORE] = {0, JSON, "{}"},
     [CHANNEL_APPLEPAY] = {0, JSON, NULL},
+    [CHANNEL_EXPRESS] = {0, JSON, "{\"ok\":false}"},
 };
 
 /* Apple Pay tokens are handed in by the merchant's own service, which may know why. */

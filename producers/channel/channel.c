@@ -13,10 +13,8 @@
 #include "channel/account.h"
 
 static const char *const NAMES[CHANNELS_N] = {
-    [CHANNEL_WECHAT] = "wechat",
-    [CHANNEL_ALIPAY] = "alipay",
-    [CHANNEL_APPSTORE] = "appstore",
-    [CHANNEL_APPLEPAY] = "applepay",
+    [CHANNEL_WECHAT] = "wechat",     [CHANNEL_ALIPAY] = "alipay",   [CHANNEL_APPSTORE] = "appstore",
+    [CHANNEL_APPLEPAY] = "applepay", [CHANNEL_EXPRESS] = "express",
 };
 
 const char *channel_name(enum channel channel)

@@ -27,7 +27,14 @@
 #define CHANNEL_DETAIL_MAX 200
 #define CHANNEL_HASH_BYTES 32
 
-enum channel { CHANNEL_WECHAT, CHANNEL_ALIPAY, CHANNEL_APPSTORE, CHANNEL_APPLEPAY, CHANNELS_N };
+enum channel {
+    CHANNEL_WECHAT,
+    CHANNEL_ALIPAY,
+    CHANNEL_APPSTORE,
+    CHANNEL_APPLEPAY,
+    CHANNEL_EXPRESS, /* carriers: not about money, so that verdict.express takes the place of verdict.event */
+    CHANNELS_N
+};
 
 const char *channel_name(enum channel channel); /* "wechat"; static */
 int channel_find(const char *name);             /* -1: there is none */
@@ -79,6 +86,7 @@ struct verdict {
     bool listed;                     /* comes from an address on the account's list, or there is no list */
     unsigned char fingerprint[CHANNEL_HASH_BYTES]; /* of channel, signed bytes and signature; with genuine */
     struct channel_event event;                    /* with REASON_OK */
+    const struct carrier_call *express;            /* of CHANNEL_EXPRESS, with REASON_OK; in the arena */
 };
 
 /* Refuses: reason, and detail as printf has it. Returns the reason, so that `return verdict_refuse(...)` reads well. */
@@ -96,7 +104,8 @@ void verdict_genuine(struct verdict *v, enum channel channel, const struct sha25
 enum channel_reason verdict_window(struct verdict *v, const char *name, int64_t sent_s, int64_t now_s,
                                    int64_t window_s);
 
-struct account; /* account.h */
+struct account;      /* account.h */
+struct carrier_call; /* carrier/carrier.h */
 
 /* Is the address on the account's list, or is there no list? channel_verify() asks first of all. */
 bool channel_listed(const struct account *account, const char *address);

@@ -9,6 +9,7 @@ static const char *const NAMES[REASONS_N] = {
     [REASON_REPLAY] = "replay",
     [REASON_CONFLICT] = "conflict",
     [REASON_UNKNOWN_ORDER] = "unknown_order",
+    [REASON_UNKNOWN_WAYBILL] = "unknown_waybill",
     [REASON_SIG_INVALID] = "sig_invalid",
     [REASON_SIG_PROBE] = "sig_probe",
     [REASON_SERIAL_UNKNOWN] = "serial_unknown",

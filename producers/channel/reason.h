@@ -11,11 +11,12 @@
 enum channel_reason {
     /* acknowledged */
     REASON_OK,
-    REASON_DUPLICATE,     /* says what is stored already */
-    REASON_REPLAY,        /* the very bytes that are stored already */
-    REASON_CONFLICT,      /* contradicts what is stored, or the order: stored, kept from the ledger */
-    REASON_UNKNOWN_ORDER, /* stored; runs by itself when the order appears */
-    REASON_ACKNOWLEDGED_LAST = REASON_UNKNOWN_ORDER,
+    REASON_DUPLICATE,       /* says what is stored already */
+    REASON_REPLAY,          /* the very bytes that are stored already */
+    REASON_CONFLICT,        /* contradicts what is stored, or the order: stored, kept from the ledger */
+    REASON_UNKNOWN_ORDER,   /* stored; runs by itself when the order appears */
+    REASON_UNKNOWN_WAYBILL, /* stored; runs by itself when the waybill appears */
+    REASON_ACKNOWLEDGED_LAST = REASON_UNKNOWN_WAYBILL,
     /* refused: nothing is stored */
     REASON_SIG_INVALID,
     REASON_SIG_PROBE, /* WeChat Pay tests whether signatures are looked at */

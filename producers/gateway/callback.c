@@ -16,6 +16,7 @@ static const char *const MEDIA[CHANNELS_N] = {
     [CHANNEL_ALIPAY] = "application/x-www-form-urlencoded",
     [CHANNEL_APPSTORE] = "application/json",
     [CHANNEL_APPLEPAY] = "application/json",
+    [CHANNEL_EXPRESS] = "", /* by its form */
 };
 
 /* Who says nothing is believed. */

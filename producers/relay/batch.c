@@ -57,7 +57,7 @@ enum rc batch_create(const struct config *cfg, const struct source *src, const s
     }
     rc = src->raw ? RC_OK : avro_encoder_create(set, src->schema, &b->enc, err);
     if (rc == RC_OK && src->outcomes != NULL) {
-        rc = avro_encoder_create(set, "callback_outcome", &b->outcome_enc, err);
+        rc = avro_encoder_create(set, src->outcome_schema, &b->outcome_enc, err);
         rc = rc == RC_OK ? find_shared(b, err) : rc;
     }
     for (int i = 0; i < src->n_fields && rc == RC_OK; i++) {

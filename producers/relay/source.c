@@ -102,9 +102,9 @@ static const char *unknown_key(const json_t *obj, const char *const *known, size
 
 static enum rc check_keys(struct parser *p, const struct source *src, const json_t *obj)
 {
-    static const char *const encoded[] = {"name",    "table", "queue",        "id",     "key",     "type",
-                                          "time",    "topic", "topic_column", "schema", "payload", "fields",
-                                          "headers", "dlq",   "outcomes",     "raw",    "times",   "prune"};
+    static const char *const encoded[] = {
+        "name",    "table",  "queue",   "id",  "key",      "type", "time",  "topic", "topic_column",  "schema",
+        "payload", "fields", "headers", "dlq", "outcomes", "raw",  "times", "prune", "outcome_schema"};
     static const char *const raw[] = {
         "name", "table",        "queue", "id", "key", "time", "topic", "payload", "headers_column", "partition_column",
         "raw",  "topic_column", "dlq"};
@@ -156,14 +156,21 @@ static enum rc parse_names(struct parser *p, struct source *src, const json_t *o
         src->queue = QUEUE_STATUS;
     } else if (strcmp(queue, "append") == 0) {
         src->queue = QUEUE_APPEND;
+    } else if (strcmp(queue, "process") == 0) {
+        src->queue = QUEUE_PROCESS;
     } else {
-        BAD(p, "key \"queue\" expected \"status\" or \"append\"");
+        BAD(p, "key \"queue\" expected \"status\", \"append\" or \"process\"");
     }
     TRY(parse_prune(p, src, obj));
     TRY(get_name(p, obj, "schema", "", src->raw, &src->schema));
     TRY(get_name(p, obj, "topic", ".-", true, &src->topic));
     TRY(get_name(p, obj, "dlq", ".-", false, &src->dlq));
-    return get_name(p, obj, "outcomes", ".-", true, &src->outcomes);
+    TRY(get_name(p, obj, "outcomes", ".-", true, &src->outcomes));
+    TRY(get_name(p, obj, "outcome_schema", "", true, &src->outcome_schema));
+    if (src->outcomes != NULL && src->outcome_schema == NULL) {
+        src->outcome_schema = xstrdup("callback_outcome");
+    }
+    return RC_OK;
 }
 
 static enum rc parse_roles(struct parser *p, struct source *src, const json_t *obj)
@@ -357,7 +364,7 @@ enum rc sources_parse(const char *text, size_t n, const char *origin, struct sou
 
 static void source_done(struct source *src)
 {
-    char *owned[] = {src->name, src->table, src->topic, src->schema, src->dlq, src->outcomes};
+    char *owned[] = {src->name, src->table, src->topic, src->schema, src->dlq, src->outcomes, src->outcome_schema};
 
     for (size_t i = 0; i < ARRAY_SIZE(owned); i++) {
         free(owned[i]);

@@ -23,7 +23,8 @@
 
 enum queue_kind {
     QUEUE_STATUS, /* rows have status and next_attempt_at; due ones are swept back on the road */
-    QUEUE_APPEND  /* rows are only ever inserted */
+    QUEUE_APPEND, /* rows are only ever inserted */
+    QUEUE_PROCESS /* on the road while process_status and processed_at are NULL; set to NULL again to run again */
 };
 
 struct column {
@@ -66,7 +67,8 @@ struct source {
     int n_headers;
     bool prune; /* old rows are deleted when they are published; only append queues, and always true when raw */
     char *dlq;
-    char *outcomes; /* topic that is told when a row ends as dead letter; NULL = none */
+    char *outcomes;       /* topic that is told when a row ends as dead letter; NULL = none */
+    char *outcome_schema; /* of that topic's records; callback_outcome where it is not said, NULL without outcomes */
 };
 
 struct sources {

@@ -101,6 +101,9 @@ static enum rc check_columns(const struct source *src, PGconn *conn, struct err 
         TRY(check_column(src, columns, "status", NULL, err));
         TRY(check_column(src, columns, "next_attempt_at", "timestamp with time zone", err));
         TRY(check_column(src, columns, "updated_at", "timestamp with time zone", err));
+    } else if (src->queue == QUEUE_PROCESS) {
+        TRY(check_column(src, columns, "process_status", NULL, err));
+        TRY(check_column(src, columns, "processed_at", "timestamp with time zone", err));
     }
     return RC_OK;
 }
@@ -130,8 +133,10 @@ static enum rc check_trigger(const struct source *src, PGconn *conn, struct err 
     static const char *const insert_only[] = {"sluice_queue_insert"};
     static const char *const with_status[] = {"sluice_queue_insert", "sluice_queue_update", "sluice_wait_insert",
                                               "sluice_wait_update"};
-    const char *const *want = src->queue == QUEUE_STATUS ? with_status : insert_only;
-    size_t n = src->queue == QUEUE_STATUS ? ARRAY_SIZE(with_status) : ARRAY_SIZE(insert_only);
+    const char *const *want = src->queue == QUEUE_APPEND ? insert_only : with_status;
+    size_t n = src->queue == QUEUE_STATUS    ? ARRAY_SIZE(with_status)
+               : src->queue == QUEUE_PROCESS ? 2 /* nothing waits there */
+                                             : ARRAY_SIZE(insert_only);
 
     if (src->queue == QUEUE_APPEND) {
         TRY(find_defaults(src, conn, &stamped, err));

@@ -63,6 +63,7 @@ Test(answer, what_is_stored_is_acknowledged_as_each_channel_wants_it)
         [CHANNEL_ALIPAY] = "success",
         [CHANNEL_APPSTORE] = "{}",
         [CHANNEL_APPLEPAY] = "{\"safe\":1}",
+        [CHANNEL_EXPRESS] = "{\"ok\":true}",
     };
     for (int channel = 0; channel < CHANNELS_N; channel++) {
         for (int reason = 0; reason <= REASON_ACKNOWLEDGED_LAST; reason++) {
@@ -99,5 +100,5 @@ Test(answer, reasons_and_channels_have_names_of_their_own)
         cr_expect_eq(channel_find(channel_name((enum channel)i)), i);
     }
     cr_expect_eq(reason_find("nothing"), -1);
-    cr_expect_eq(channel_find("express"), -1);
+    cr_expect_eq(channel_find("carrier"), -1);
 }

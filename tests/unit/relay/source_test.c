@@ -47,7 +47,7 @@ Test(sources, the_built_in_file_describes_the_outboxes)
     struct err err;
 
     cr_assert_eq(sources_parse(file->text, file->size, "sources.json", &s, &err), RC_OK, "%s", err.text);
-    cr_assert_eq(s->n, 6);
+    cr_assert_eq(s->n, 8);
     const struct source *cb = &s->list[0];
     cr_expect_str_eq(cb->name, "callback");
     cr_expect_str_eq(cb->table, "cs_platform_event_outbox");
@@ -55,6 +55,7 @@ Test(sources, the_built_in_file_describes_the_outboxes)
     cr_expect_str_eq(cb->topic, "callback.events");
     cr_expect_eq(cb->topic_column, -1);
     cr_expect_str_eq(cb->outcomes, "callback.outcomes");
+    cr_expect_str_eq(cb->outcome_schema, "callback_outcome");
     cr_expect_eq(cb->n_keys, 2);
     cr_expect_eq(cb->key[0], column(cb, "partition_key"));
     cr_expect_eq(cb->key[1], column(cb, "id"));
@@ -138,7 +139,7 @@ static const struct {
     {"\"table\": \"shop_outbox\"", "\"table\": \"public.shop\"", "key \"table\" expected a name"},
     {"\"table\": \"shop_outbox\"", "\"table\": [\"shop\"]", "key \"table\" expected a name"},
     {"\"queue\": \"append\",", "", "key \"queue\" expected"},
-    {"\"queue\": \"append\"", "\"queue\": \"fifo\"", "key \"queue\" expected \"status\" or \"append\""},
+    {"\"queue\": \"append\"", "\"queue\": \"fifo\"", "key \"queue\" expected \"status\", \"append\" or \"process\""},
     {"\"schema\": \"payment_event\", ", "", "key \"schema\" expected a name"},
     {"\"dlq\": \"shop.dlq\", ", "", "key \"dlq\" expected a name"},
     {"\"dlq\": \"shop.dlq\"", "\"dlq\": \"shop/dlq\"", "key \"dlq\" expected a name"},
