@@ -9,7 +9,7 @@
 #include "gateway/ask.h"
 #include "http/header_text.h"
 
-_Static_assert(JOB_LANES == 1 + CHANNELS_N, "a lane for each channel, and one for everybody else");
+_Static_assert(JOB_LANES == 2 + CHANNELS_N, "everybody else, a lane for each channel, phones");
 
 static const char *const MEDIA[CHANNELS_N] = {
     [CHANNEL_WECHAT] = "application/json",
