@@ -7,24 +7,9 @@
 #include "gateway/callback_sweep.h"
 #include "support/callback_rig.h"
 
-static struct stack st;
-static struct callback_rig rig;
 static struct err err;
 
-static void setup(void)
-{
-    stack_open(&st);
-    stack_migrate(&st);
-    callback_rig_open(&rig, &st);
-}
-
-static void teardown(void)
-{
-    callback_rig_close(&rig);
-    stack_close(&st);
-}
-
-TestSuite(callback_account, .init = setup, .fini = teardown, .timeout = 100);
+TestSuite(callback_account, .init = callback_rig_open, .fini = callback_rig_close, .timeout = 100);
 
 /* An order of 100 CNY, as the gateway takes it. */
 static void order(const char *payment, const char *account)
@@ -43,16 +28,9 @@ static void order(const char *payment, const char *account)
                    "{\"account_id\": \"m1\", \"channel\": \"wechat\", \"channel_account\": \"%s\", \"amount\": 100, "
                    "\"currency\": \"CNY\", \"exponent\": 2}",
                    account);
-    callback_store(&rig, jobs, 1);
+    callback_store(jobs, 1);
     cr_assert_eq(job.result, PAYMENT_CREATED);
     cr_assert_not_null(strstr(job.shown, account), "%s", job.shown);
-}
-
-static void came(struct job *job, enum channel_reason want, const char *what)
-{
-    enum channel_reason got = callback_store_one(&rig, job);
-    cr_assert_eq(got, want, "%s: %s, expected %s (%s)", what, reason_name(got), reason_name(want),
-                 job->callback->detail);
 }
 
 static void ignore(void *opaque, const char *id, const char *payment_id, const char *against)
@@ -68,11 +46,11 @@ Test(callback_account, another_accounts_payment_is_a_conflict)
     struct sweep_walk walk = {0};
     int looked = 0;
     order("A-1", "shop2");
-    struct job *job = callback_paid(&rig, "n1", "A-1");
-    came(job, REASON_CONFLICT, "shop1 pays");
+    struct job *job = callback_paid("n1", "A-1");
+    callback_came(job, REASON_CONFLICT, "shop1 pays");
     cr_expect_not_null(strstr(job->callback->detail, "account_mismatch"), "%s", job->callback->detail);
-    came(callback_refund(&rig, "n2", "A-1", "r1", 40), REASON_CONFLICT, "shop1 gives back");
-    came(callback_paid(&rig, "n3", "A-2"), REASON_UNKNOWN_ORDER, "before its order");
+    callback_came(callback_refund("n2", "A-1", "r1", 40), REASON_CONFLICT, "shop1 gives back");
+    callback_came(callback_paid("n3", "A-2"), REASON_UNKNOWN_ORDER, "before its order");
     order("A-2", "shop2");
     cr_assert_eq(callback_sweep_orders(&rig.session, &walk, &looked, ignore, NULL, &err), RC_OK, "%s", err.text);
     sweep_walk_done(&walk);
@@ -81,5 +59,5 @@ Test(callback_account, another_accounts_payment_is_a_conflict)
                  "count(*) FROM payment_quarantine WHERE code = 'conflict' AND settled_at IS NULL)",
                  "0 3");
     order("A-3", "shop1");
-    came(callback_paid(&rig, "n4", "A-3"), REASON_OK, "its own account");
+    callback_came(callback_paid("n4", "A-3"), REASON_OK, "its own account");
 }

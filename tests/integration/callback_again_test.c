@@ -13,8 +13,6 @@
 #include "support/callback_rig.h"
 #include "support/wechat_rig.h"
 
-static struct stack st;
-static struct callback_rig rig;
 static struct err err;
 static char *directory;
 static struct accounts *accounts;
@@ -36,9 +34,7 @@ static void use(const char *name, enum rig_key key)
 
 static void setup(void)
 {
-    stack_open(&st);
-    stack_migrate(&st);
-    callback_rig_open(&rig, &st);
+    callback_rig_open();
     directory = rig_directory();
     use("shop1", RIG_KEY_B);
 }
@@ -47,8 +43,7 @@ static void teardown(void)
 {
     accounts = accounts_free(accounts);
     rig_directory_remove(directory);
-    callback_rig_close(&rig);
-    stack_close(&st);
+    callback_rig_close();
 }
 
 TestSuite(callback_again, .init = setup, .fini = teardown, .timeout = 100);
@@ -76,7 +71,7 @@ static void paid(const char *id, const char *payment, int64_t amount)
         wechat_sign_headers(rig_rsa(RIG_KEY_B), "PUB_KEY_ID_1", now_s, NULL, body.data, body.len, &headers, &err),
         RC_OK);
     cr_assert_eq(header_file_parse(buf_str(&headers), headers.len, &lines, &err), RC_OK, "%s", err.text);
-    struct job *job = callback_paid(&rig, id, payment);
+    struct job *job = callback_paid(id, payment);
     struct callback *c = job->callback;
     c->account = accounts_find(accounts, CHANNEL_WECHAT, "shop1");
     c->capture = (struct capture){
@@ -85,7 +80,7 @@ static void paid(const char *id, const char *payment, int64_t amount)
                  "%s", c->verdict.detail);
     c->payload = callback_payload(job);
     callback_keep(&rig.g, job);
-    (void)callback_store_one(&rig, job);
+    (void)callback_store_one(job);
 }
 
 static int sluice(const char *const *words)
@@ -199,8 +194,8 @@ static char *open_id(const char *payment)
 
 Test(callback_again, a_person_tells_the_ledger_or_does_not)
 {
-    callback_order(&st, "A-1", "wechat", 99, "CNY");
-    callback_order(&st, "A-2", "wechat", 99, "CNY");
+    callback_order("A-1", "wechat", 99, "CNY");
+    callback_order("A-2", "wechat", 99, "CNY");
     paid("n1", "A-1", 100);
     paid("n2", "A-2", 100);
     CLEANUP(freep) char *first = open_id("A-1");

@@ -8,24 +8,18 @@
 #include "../unit/channel/applepay_fixture.h"
 #include "support/callback_rig.h"
 
-static struct stack st;
-static struct callback_rig rig;
-
 static void setup(void)
 {
-    stack_open(&st);
-    stack_migrate(&st);
-    callback_rig_open(&rig, &st);
+    callback_rig_open();
     applepay_setup();
-    callback_order(&st, "A-1", "unionpay", 1200, "CNY");
-    callback_order(&st, "A-2", "unionpay", 1200, "CNY");
+    callback_order("A-1", "unionpay", 1200, "CNY");
+    callback_order("A-2", "unionpay", 1200, "CNY");
 }
 
 static void teardown(void)
 {
     applepay_teardown();
-    callback_rig_close(&rig);
-    stack_close(&st);
+    callback_rig_close();
 }
 
 TestSuite(callback_token, .init = setup, .fini = teardown, .timeout = 100);
@@ -38,7 +32,7 @@ static struct job *handed_in(const char *token, const char *order, int64_t after
     size_t room = strlen(token) + 200;
     char *body = arena_alloc(&rig.arena, room);
     int n = snprintf(body, room, "{\"payment_id\":\"%s\",\"token\":%s}", order, token);
-    struct job *job = callback_paid(&rig, "t", order);
+    struct job *job = callback_paid("t", order);
     struct callback *c = job->callback;
     job->caller = caller;
     c->channel = CHANNEL_APPLEPAY;
@@ -50,7 +44,7 @@ static struct job *handed_in(const char *token, const char *order, int64_t after
         c->payload = callback_payload(job);
         callback_keep(&rig.g, job);
     }
-    (void)callback_store_one(&rig, job);
+    (void)callback_store_one(job);
     return job;
 }
 
