@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The thread of the sweep: about once a second it does some of what there is to do. */
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "gateway/callback.h"
+#include "gateway/callback_clock.h"
 #include "gateway/callback_sweep.h"
 #include "gateway/gateway_internal.h"
 #include "pg/conn.h"
@@ -73,20 +72,9 @@ static enum rc look_at_clock(struct keeper *k, struct err *err)
 {
     int64_t skew_us = 0;
     int64_t unsure_us = 0;
-    char detail[80] = "";
+    char detail[CLOCK_DETAIL_MAX];
     TRY(callback_sweep_skew(&k->session, k->g->now_us, &skew_us, &unsure_us, err));
-    metric_set(metric_gauge("sluice_gateway_clock_skew_seconds", "How far PostgreSQL's clock is ahead of ours.", NULL),
-               (double)skew_us / 1e6);
-    bool skewed = (skew_us < 0 ? -skew_us : skew_us) - unsure_us > k->g->clock_skew_ms * 1000;
-    if (skewed) {
-        (void)snprintf(detail, sizeof detail, "PostgreSQL is %.1f s %s this machine", (double)llabs(skew_us) / 1e6,
-                       skew_us < 0 ? "behind" : "ahead of");
-        log_error("gateway", "clocks differ: calls of channels may be refused as too old or too new",
-                  KV_S("skew", detail));
-    } else if (k->skewed) {
-        log_info("gateway", "clocks agree again");
-    }
-    k->skewed = skewed;
+    k->skewed = callback_clock_tell(skew_us, unsure_us, k->g->clock_skew_ms, k->skewed, detail);
     role_ready(k->g->ctx, "clock", true, detail); /* whoever is refused is asked to send again */
     return RC_OK;
 }
