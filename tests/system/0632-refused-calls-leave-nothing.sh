@@ -16,7 +16,7 @@
 t_begin "refused calls leave nothing"
 channel_keys
 
-# Besides: an expired certificate, accounts that listen to others only, a second root, chains without their marks.
+# Besides: an expired certificate, accounts that listen to others only or have the usual windows, a second root, chains without their marks.
 ch_rsa expired && ch_rsa alicert
 ch_cert expired /CN=expired -1 6D1A0000000000000000000000000000000000A4
 ch_chain root2 - - secp384r1
@@ -34,6 +34,9 @@ printf '192.0.2.0/24\n' >"$CH_KEYS/others.nets"
 printf '%s\n' "$(cat "$CH_KEYS/wechat1.serial")" >"$CH_KEYS/dropped.serial"
 ch_accounts '.wechat.far = .wechat.shop1 + {ip_allow_file: "others.nets", ip_policy: "enforce"}
     | .wechat.gone = .wechat.shop1 + {keys: {"6D1A0000000000000000000000000000000000A4": "expired.crt"}}
+    | .wechat.usual = (.wechat.shop1 | del(.window_s))
+    | .alipay.usual = (.alipay.shop1 | del(.window_s))
+    | .applepay.usual = (.applepay.shop1 | del(.window_s))
     | .alipay.far = .alipay.shop1 + {ip_allow_file: "others.nets", ip_policy: "enforce"}
     | .appstore.far = .appstore.shop1 + {ip_allow_file: "others.nets", ip_policy: "enforce"}
     | .applepay.far = .applepay.shop1 + {ip_allow_file: "others.nets", ip_policy: "enforce"}'
@@ -92,10 +95,10 @@ sig_invalid wechat si6 sig=AAA
 sig_invalid wechat si7 sig=%%%%
 sig_invalid wechat si8 sig=$(head -c 12000 /dev/zero | tr '\0' A)
 sig_invalid wechat si9 tamper=1 ts=-9999
-ts_stale wechat ts1 ts=-182
-ts_stale wechat ts2 ts=-100000 body=empty.body
-ts_future wechat tf1 ts=3000
-ts_future wechat tf2 ts=100000000
+ts_stale wechat ts1 account=usual ts=-182
+ts_stale wechat ts2 account=usual ts=-100000 body=empty.body
+ts_future wechat tf1 account=usual ts=3000
+ts_future wechat tf2 account=usual ts=100000000
 body_malformed wechat bm1 body=empty.body
 body_malformed wechat bm2 body=nothing.body
 body_malformed wechat bm3 body=deep.body
@@ -134,8 +137,8 @@ sig_invalid alipay si3 sig=-
 sig_invalid alipay si4 "sig=AA AA"
 sig_invalid alipay si5 digest=SHA1
 sig_invalid alipay si6 more=&subject2=%ff%fe
-ts_stale alipay ts1 ts=-182
-ts_future alipay tf1 ts=3000
+ts_stale alipay ts1 account=usual ts=-182
+ts_future alipay tf1 account=usual ts=3000
 field_mismatch alipay fm1 app_id=2021000000000009
 field_mismatch alipay fm2 seller_id=2088000000000009
 too_large alipay tl1 body=large.body
@@ -175,6 +178,8 @@ chain_invalid applepay ci1 chain=paysigner2,payinter2
 chain_oid applepay co1 chain=leaf,inter
 chain_oid applepay co2 chain=paysignerbare,payinter
 chain_expired applepay cx1 chain=paysignerold,payinter
+ts_stale applepay ts1 account=usual ts=-302
+ts_future applepay tf1 account=usual ts=3000
 sig_invalid applepay si1 tamper=1
 sig_invalid applepay si2 embed=1
 policy_weak_alg applepay wa1 digest=SHA1

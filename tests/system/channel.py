@@ -8,6 +8,8 @@
 DIR is what channel_keys() in channel.sh has made. Fields have what a genuine call has unless they are given; besides
 what the call says (order, amount, id, ...), fields forge it: ts (seconds from now), key, serial, drop=HEADER,
 header=NAME:VALUE, again=HEADER, body=FILE, sig=TEXT, ... Each channel's function has its own.
+
+What is made twice is never the same bytes, however soon: there is something random in what is signed.
 """
 import base64
 import hashlib
@@ -21,7 +23,7 @@ import time
 import urllib.parse
 import uuid
 
-from channel_crypto import b64, b64url, raw_ecdsa, seal, sign, token
+from channel_crypto import b64, b64url, cms, raw_ecdsa, seal, sign, token
 
 BEIJING = 8 * 3600
 
@@ -63,13 +65,14 @@ def wechat(d, f):
 
 
 def alipay(d, f):
-    """Every field of the form may be given; name=- leaves it out. raw=HEX is one more in any bytes, more=TEXT is put behind what is signed."""
+    """Every field of the form may be given; name=- leaves it out. copy is nothing of Alipay's: its signature has nothing random in it.
+    raw=HEX is one more in any bytes, more=TEXT is put behind what is signed."""
     offset, order = int(f.get("ts", 0)), f.get("order", "o1")
     fen = int(f.get("amount", 1200))
     form = {"app_id": "2021000000000001", "seller_id": "2088000000000001", "notify_id": f.get("id", token(17)),
             "notify_time": at(offset, "%Y-%m-%d %H:%M:%S", BEIJING), "notify_type": "trade_status_sync", "charset": "utf-8", "version": "1.0",
             "sign_type": "RSA2", "out_trade_no": order, "trade_no": f.get("txn", "2026" + order), "trade_status": "TRADE_SUCCESS",
-            "total_amount": f"{fen // 100}.{fen % 100:02d}", "subject": "充值 & more", "gmt_payment": at(offset, "%Y-%m-%d %H:%M:%S", BEIJING)}
+            "total_amount": f"{fen // 100}.{fen % 100:02d}", "subject": "充值 & more", "copy": token(8), "gmt_payment": at(offset, "%Y-%m-%d %H:%M:%S", BEIJING)}
     if "refunded" in f:
         fen = int(f["refunded"])
         form |= {"refund_fee": f"{fen // 100}.{fen % 100:02d}", "gmt_refund": at(offset, "%Y-%m-%d %H:%M:%S.123", BEIJING)}
@@ -136,23 +139,15 @@ def applepay(d, f):
         z = openssl("pkeyutl", "-derive", "-inkey", f"{t}/key", "-peerkey", f"{t}/merchant").rjust(32, b"\0")
         whose = hashlib.sha256(f.get("merchant_id", "merchant.test.shop1").encode()).digest()
         key = hashlib.sha256(b"\0\0\0\1" + z + b"\x0did-aes256-GCM" + b"Apple" + whose).digest()
-        data = seal(key, b"\0" * 16, b"", f.get("inner", json.dumps(said)).encode())
-        txn = f.get("txn", token(32))
-        content = public + data + bytes.fromhex(txn)
-        if "tamper" in f:
-            content += b"x"
-        chain = f.get("chain", "paysigner,payinter").split(",")
-        more = []
-        if len(chain) > 1:
-            with open(f"{t}/more", "w") as out:
-                out.write("".join(open(f"{d}/{name}.crt").read() for name in chain[1:]))
-            more = ["-certfile", f"{t}/more"]
-        if "embed" in f:
-            more.append("-nodetach")
-        cms = openssl("cms", "-sign", "-binary", "-outform", "DER", "-md", f.get("digest", "sha256").lower(), "-signer", f"{d}/{chain[0]}.crt", "-inkey",
-                      f"{d}/{chain[0]}.key", *more, given=content)
+    data = seal(key, b"\0" * 16, b"", f.get("inner", json.dumps(said)).encode())
+    txn = f.get("txn", token(32))
+    content = public + data + bytes.fromhex(txn)
+    if "tamper" in f:
+        content += b"x"
+    chain = [f"{d}/{name}" for name in f.get("chain", "paysigner,payinter").split(",")]
+    signature = cms(chain, content, time.time() + int(f.get("ts", 0)), f.get("digest", "sha256"), "embed" in f)
     hash_of = hashlib.sha256(openssl("pkey", "-pubin", "-outform", "DER", given=merchant)).digest() if "hash" not in f else bytes.fromhex(f["hash"])
-    data = {"version": f.get("version", "EC_v1"), "data": b64(data), "signature": f.get("sig", b64(cms)),
+    data = {"version": f.get("version", "EC_v1"), "data": b64(data), "signature": f.get("sig", b64(signature)),
             "header": {"ephemeralPublicKey": b64(public), "publicKeyHash": b64(hash_of), "transactionId": txn}}
     whole = {"token": {"paymentData": data}, "amount": amount, "currency": currency} | ({"payment_id": f["order"]} if "order" in f else {})
     return body_of(f, json.dumps(whole).encode()), [("Content-Type", "application/json")]

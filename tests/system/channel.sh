@@ -11,7 +11,8 @@
 #     ch_expect "a payment" wechat ok paid           # sent, answered as that channel wants for that reason, and counted
 #
 # Accounts: wechat shop1 (keys wechat1, wechat2, and the public key wechatpub), shop2 (one of its own); alipay shop1;
-# appstore shop1; applepay shop1. wechat_api.py is WeChat Pay as a server.
+# appstore shop1; applepay shop1. Their windows are an hour, so that no slow machine lets a call grow old. wechat_api.py is
+# WeChat Pay as a server.
 
 export -n CH_OUT=""
 CH_KEYS='' CH_CALLS=''
@@ -77,12 +78,12 @@ channel_keys() {
     (umask 077 && random_hex 16 | tr -d '\n' >"$CH_KEYS/apiv3.key" && printf 'raw1 %s\n' "$(head -c 32 /dev/urandom | base64 -w 0)" >"$CH_KEYS/raw.keys")
     jq -n --arg s1 "$(cat "$CH_KEYS/wechat1.serial")" --arg s2 "$(cat "$CH_KEYS/wechat2.serial")" --arg p "$(cat "$CH_KEYS/wechatpub.serial")" \
         --arg s3 "$(cat "$CH_KEYS/other.serial")" '
-        {wechat: {shop1: {mchid: "1900000001", appid: "wx0000000000000001", apiv3_key_file: "apiv3.key",
+        {wechat: {shop1: {mchid: "1900000001", appid: "wx0000000000000001", window_s: 3600, apiv3_key_file: "apiv3.key",
                           keys: {($s1): "wechat1.crt", ($s2): "wechat2.crt", ($p): "wechatpub.pem"}},
-                  shop2: {mchid: "1900000002", appid: "wx0000000000000002", apiv3_key_file: "apiv3.key", keys: {($s3): "other.crt"}}},
-         alipay: {shop1: {app_id: "2021000000000001", seller_id: "2088000000000001", public_key_file: "alipay1.pem", sign_rule: "V1"}},
+                  shop2: {mchid: "1900000002", appid: "wx0000000000000002", window_s: 3600, apiv3_key_file: "apiv3.key", keys: {($s3): "other.crt"}}},
+         alipay: {shop1: {app_id: "2021000000000001", seller_id: "2088000000000001", public_key_file: "alipay1.pem", sign_rule: "V1", window_s: 3600}},
          appstore: {shop1: {bundle_id: "com.example.game", app_apple_id: 1234567890, environment: "Production", root_file: "root.crt"}},
-         applepay: {shop1: {root_file: "root.crt", merchant_certificate_file: "merchant.crt", merchant_key_file: "merchant.key"}}}' >"$CH_KEYS/accounts.json"
+         applepay: {shop1: {root_file: "root.crt", merchant_certificate_file: "merchant.crt", merchant_key_file: "merchant.key", window_s: 3600}}}' >"$CH_KEYS/accounts.json"
     chmod 600 "$CH_KEYS/accounts.json" "$CH_KEYS"/*.key
     export SLUICE_GATEWAY_ACCOUNTS=$CH_KEYS/accounts.json SLUICE_GATEWAY_RAW_KEYS_FILE=$CH_KEYS/raw.keys
 }
@@ -91,6 +92,9 @@ channel_keys() {
 ch_make() { python3 "$T_LIB/channel.py" make "$CH_KEYS" "$CH_CALLS" "$@" || t_fail "channel.py make $*"; }
 # ch_send [OPTION]... NAME...: to GW_URL
 ch_send() { CH_OUT=$(python3 "$T_LIB/channel_client.py" send "$GW_URL" "$CH_CALLS" "$@") || t_fail "channel_client.py send $*"; }
+# ch_ask NAME: the same in the background, ended with the test; ch_answer NAME prints its line as soon as there is one.
+ch_ask() { start_proc "ask-$1" python3 "$T_LIB/channel_client.py" send "$GW_URL" "$CH_CALLS" "$1"; }
+ch_answer() { grep "^$1 " "$(proc_log "ask-$1")" || true; }
 # Statuses of the last ch_send, "200 x 7".
 ch_status() { cut -d' ' -f2 <<<"$CH_OUT" | sort | uniq -c | awk '{ printf "%s%s x %s", (NR > 1 ? ", " : ""), $2, $1 }'; }
 
@@ -122,7 +126,7 @@ ch_expect() {
             [[ $status =~ ^[45][0-9][0-9]$ && ${body,,} != *success* ]] || t_fail "$what: not refused: $CH_OUT"
             ;;
     esac
-    wait_for 5 eval "((\$(ch_counted $CH_ROLE $channel $reason) == $before + 1))" ||
+    wait_for 20 eval "((\$(ch_counted $CH_ROLE $channel $reason) == $before + 1))" ||
         t_fail "$what: not counted as $reason: $CH_OUT; counts: $(ch_counts "$CH_ROLE")"
     t_ok "$what: $reason $status"
 }

@@ -4,9 +4,10 @@ import base64
 import ctypes
 import ctypes.util
 import os
+import time
 
 lib = ctypes.CDLL(ctypes.util.find_library("crypto") or "libcrypto.so.3")
-P, S, I = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+P, S, I, U = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_uint
 for name, result, arguments in (
     ("BIO_new_mem_buf", P, [ctypes.c_char_p, I]),
     ("BIO_free", I, [P]),
@@ -23,20 +24,33 @@ for name, result, arguments in (
     ("EVP_EncryptInit_ex", I, [P, P, P, ctypes.c_char_p, ctypes.c_char_p]),
     ("EVP_EncryptUpdate", I, [P, ctypes.c_char_p, P, ctypes.c_char_p, I]),
     ("EVP_EncryptFinal_ex", I, [P, ctypes.c_char_p, P]),
+    ("PEM_read_bio_X509", P, [P, P, P, P]),
+    ("CMS_sign", P, [P, P, P, P, U]),
+    ("CMS_add1_signer", P, [P, P, P, P, U]),
+    ("CMS_add1_cert", I, [P, P]),
+    ("CMS_signed_add1_attr_by_NID", I, [P, I, I, ctypes.c_char_p, I]),
+    ("CMS_final", I, [P, P, P, U]),
+    ("i2d_CMS_ContentInfo", I, [P, P]),
+    ("CMS_ContentInfo_free", None, [P]),
 ):
     getattr(lib, name).restype, getattr(lib, name).argtypes = result, arguments
 
-keys = {}
+CMS_DETACHED, CMS_BINARY, CMS_PARTIAL, SIGNING_TIME, UTC_TIME = 0x40, 0x80, 0x4000, 52, 23
+of_file = {}
+
+
+def read(path, how):
+    if path not in of_file:
+        pem = open(path, "rb").read()
+        bio = lib.BIO_new_mem_buf(pem, len(pem))
+        of_file[path] = how(bio, None, None, None)
+        lib.BIO_free(bio)
+        assert of_file[path], path
+    return of_file[path]
 
 
 def key(path):
-    if path not in keys:
-        pem = open(path, "rb").read()
-        bio = lib.BIO_new_mem_buf(pem, len(pem))
-        keys[path] = lib.PEM_read_bio_PrivateKey(bio, None, None, None)
-        lib.BIO_free(bio)
-        assert keys[path], path
-    return keys[path]
+    return read(path, lib.PEM_read_bio_PrivateKey)
 
 
 def sign(path, data, digest="SHA256"):
@@ -47,6 +61,24 @@ def sign(path, data, digest="SHA256"):
     assert lib.EVP_DigestSign(ctx, out, ctypes.byref(n), data, len(data)) == 1
     lib.EVP_MD_CTX_free(ctx)
     return out.raw[: n.value]
+
+
+def cms(names, data, at, digest="sha256", embed=False):
+    """DER of a CMS over data, signed at that time by the first of names (NAME.key, NAME.crt), with all their certificates."""
+    flags = CMS_BINARY | CMS_PARTIAL | (0 if embed else CMS_DETACHED)
+    certs = [read(name + ".crt", lib.PEM_read_bio_X509) for name in names]
+    made = lib.CMS_sign(None, None, None, None, flags)
+    signer = lib.CMS_add1_signer(made, certs[0], key(names[0] + ".key"), lib.EVP_get_digestbyname(digest.encode()), flags)
+    stamp = time.strftime("%y%m%d%H%M%SZ", time.gmtime(at)).encode()
+    assert lib.CMS_signed_add1_attr_by_NID(signer, SIGNING_TIME, UTC_TIME, stamp, len(stamp)) == 1
+    assert all(lib.CMS_add1_cert(made, cert) == 1 for cert in certs[1:])
+    bio = lib.BIO_new_mem_buf(data, len(data))
+    assert lib.CMS_final(made, bio, None, flags) == 1
+    lib.BIO_free(bio)
+    out = ctypes.create_string_buffer(lib.i2d_CMS_ContentInfo(made, None))
+    assert lib.i2d_CMS_ContentInfo(made, ctypes.byref(P(ctypes.addressof(out)))) == len(out)
+    lib.CMS_ContentInfo_free(made)
+    return out.raw
 
 
 def seal(secret, nonce, aad, text):
