@@ -51,16 +51,16 @@ hold() {
     esac
 }
 let_go() { kill_role "hold$1"; }
-# One call, in the background; its answer goes to a file.
-ask() { python3 "$T_LIB/channel_client.py" send "$GW_URL" "$CH_CALLS" "$1" >"$T_DIR/$1.answer" 2>/dev/null & }
-unanswered() { [[ ! -s $T_DIR/$1.answer ]] || t_fail "$1 was answered too early: $(cat "$T_DIR/$1.answer")"; }
+# Until the sessions of a gateway that was killed have come to an end, and whatever they were doing.
+sessions() { t_db "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'sluice%'"; }
+ended() { wait_until 40 '[[ $(sessions) == 0 ]]'; }
+unanswered() { [[ -z $(ch_answer "$1") ]] || t_fail "$1 was answered too early: $(ch_answer "$1")"; }
 not_acknowledged() {
-    wait_until 40 "[[ -s \$T_DIR/$1.answer ]]"
-    [[ $(cut -d' ' -f2 "$T_DIR/$1.answer") =~ ^(000|5[0-9][0-9])$ ]] || t_fail "$1: $(cat "$T_DIR/$1.answer")"
+    wait_until 60 "[[ -n \$(ch_answer $1) ]]"
+    [[ $(ch_answer "$1" | cut -d' ' -f2) =~ ^(000|5[0-9][0-9])$ ]] || t_fail "$1: $(ch_answer "$1")"
 }
 # again ID REASON: the platform's next copy, signed anew.
 again() {
-    sleep 1.1 # its time counts whole seconds: within one of them the copy would be the same bytes, a replay
     ch_make "$CHANNEL" "$1-again" "order=$1" "id=n-$1"
     ch_expect "the next copy" "$CHANNEL" "$2" "$1-again"
     t_eq "rows of inbox and outbox" "1 1" "$(rows "$1")"
@@ -72,11 +72,11 @@ aim() { # WHEN: makes the next call, which then waits there
     CHANNEL=$( ((n % 2)) && echo alipay || echo wechat)
     ch_make "$CHANNEL" "$ID" "order=$ID" "id=n-$ID"
     hold "$n" "$1"
-    ask "$ID"
+    ch_ask "$ID"
     wait_until 20 '[[ $(waiting) == 1 ]]'
     unanswered "$ID"
 }
-start() { CH_ROLE=g$1 && gw_start "g$1" SLUICE_GATEWAY_WRITERS=1 SLUICE_GATEWAY_COMMIT_WAIT_MS=3000 && gw_ready; }
+start() { CH_ROLE=g$1 && gw_start "g$1" SLUICE_GATEWAY_WRITERS=1 SLUICE_GATEWAY_COMMIT_WAIT_MS=3000 SLUICE_GATEWAY_STATEMENT_TIMEOUT_MS=120000 && gw_ready; }
 
 # ---- the gateway is killed where it matters
 
@@ -86,8 +86,8 @@ for _ in 1 2; do
     kill_role "$CH_ROLE"
     let_go "$n"
     not_acknowledged "$ID"
+    ended
     start "$n"
-    wait_until 20 '[[ $(waiting) == 0 ]]'
     again "$ID" "$([[ $(rows "$ID") == '0 0' ]] && echo ok || echo duplicate)"
     t_ok "killed before the INSERT"
 
@@ -95,8 +95,9 @@ for _ in 1 2; do
     kill_role "$CH_ROLE"
     let_go "$n"
     not_acknowledged "$ID"
+    ended
+    t_eq "rows" "1 1" "$(rows "$ID")"
     start "$n"
-    wait_until 20 '[[ $(waiting) == 0 && $(rows $ID) != "0 0" ]]'
     again "$ID" duplicate
     t_ok "killed between INSERT and COMMIT, which then came to its end"
 
@@ -117,7 +118,7 @@ done
 aim commit
 own_pg_kill9
 not_acknowledged "$ID"
-t_ok "PostgreSQL killed before the COMMIT: $(cat "$T_DIR/$ID.answer")"
+t_ok "PostgreSQL killed before the COMMIT: $(ch_answer "$ID")"
 own_pg_start
 t_eq "rows" "0 0" "$(rows "$ID")"
 gw_ready
@@ -125,7 +126,7 @@ again "$ID" ok
 aim insert
 own_pg_stop
 not_acknowledged "$ID"
-t_ok "PostgreSQL stopped before the INSERT: $(cat "$T_DIR/$ID.answer")"
+t_ok "PostgreSQL stopped before the INSERT: $(ch_answer "$ID")"
 ch_make wechat away order=k20 id=n-k20
 ch_expect "while it is away" wechat unavailable away
 own_pg_start

@@ -80,8 +80,10 @@ gw_ready
 t_eq "a file that was changed" 1 "$(log_count g3 'remembered certificates are refused.*APIv3 key, or changed since')"
 t_match "a list that a stranger signed" 'result=unverified.*signature is wrong' "$(grep 'asked for certificates' "$(proc_log g3)")"
 pays "so nothing verifies" wechat1 serial_unknown
-t_eq "the alarm" 1 "$(log_count g3 'level=error.*an account has nothing left to verify with')"
-t_match "the gauge" 'sluice_gateway_keys_end_soon\{channel="wechat",account="shop1"\} 1' "$(gw_metrics g3)"
+wait_until 20 '[[ $(log_count g3 "level=error.*an account has nothing left to verify with") == 1 ]]'
+t_ok "the alarm"
+wait_until 20 'grep -qxF "sluice_gateway_keys_end_soon{channel=\"wechat\",account=\"shop1\"} 1" <(gw_metrics g3)'
+t_ok "the gauge"
 stop_roles g3
 
 platform well
