@@ -67,7 +67,8 @@ struct job {
     const char *shown; /* JSON */
 };
 
-/* Everybody uses the first lane but calls of channels, which have one for each channel, and phones, who have the last. */
+/* Everybody uses the first lane but calls of channels, which have one for each channel, and phones, who have the last.
+ */
 #define JOB_LANES 7
 
 struct job_lane {
