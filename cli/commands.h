@@ -89,6 +89,15 @@ int cmd_gateway_erase(const struct cli *cli);          /* gateway_raw.c; --payme
 int cmd_gateway_reverify(const struct cli *cli);       /* gateway_raw.c; --since, --channel, --account, --reason */
 int cmd_gateway_accounts_check(const struct cli *cli); /* gateway_accounts.c; FILE, --at */
 
+int cmd_waybills_ls(const struct cli *cli);        /* waybills.c; --parked, --status, --tracking-no, --limit */
+int cmd_waybills_show(const struct cli *cli);      /* waybills.c; NO */
+int cmd_waybills_link(const struct cli *cli);      /* waybills_link.c; NO ORDER, --carrier */
+int cmd_waybills_rematch(const struct cli *cli);   /* waybills_link.c; [NO...] */
+int cmd_devices_ls(const struct cli *cli);         /* devices.c; --user, --merchant, --cid, --all, --limit */
+int cmd_devices_show(const struct cli *cli);       /* devices.c; APPID/CID|ID */
+int cmd_devices_deactivate(const struct cli *cli); /* devices.c; APPID/CID|ID, --reason */
+int cmd_devices_test(const struct cli *cli);       /* devices_try.c; APPID/CID|ID, --wait */
+
 int cmd_receive(const struct cli *cli); /* receive.c; --listen, --secret-file, --ids-max */
 int cmd_bench_account(const struct cli *cli);
 int cmd_bench_callback(const struct cli *cli);

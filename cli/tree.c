@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "commands.h"
 #include "tree_account.h"
+#include "tree_express.h"
 #include "tree_gateway.h"
 #include "tree_sign.h"
 
@@ -322,6 +323,10 @@ static const struct command COMMANDS[] = {
     {.name = "gateway",
      .help = "Calls of channels: accounts, quarantine, what is kept of them.",
      CHILDREN(GATEWAY_CHILDREN)},
+    {.name = "waybills",
+     .help = "Parcels: where they are, what waits for them, why somebody was not told.",
+     CHILDREN(WAYBILLS_CHILDREN)},
+    {.name = "devices", .help = "Phones: whose they are, what reached them.", CHILDREN(DEVICES_CHILDREN)},
     {.name = "tail",
      .args = "TOPIC",
      .help = "Records of a topic as JSON lines.",
