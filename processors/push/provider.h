@@ -82,7 +82,8 @@ struct provider_kind {
     void (*close)(void *self); /* wipes what is secret; accepts NULL */
     /* May these two travel in one request? NULL = whatever has the same provider. */
     bool (*together)(const void *self, const struct push_message *a, const struct push_message *b);
-    /* token: NULL without needs_token. now_us: UTC. REJECT: this message can never be sent (asked for one at a time).
+    /* NULL: nothing is sent, everything is accepted (mock). token: NULL without needs_token. now_us: UTC. REJECT: this
+     * message can never be sent (asked for one at a time).
      */
     enum rc (*request)(const void *self, const struct push_message *const *m, size_t n, const char *token,
                        int64_t now_us, struct arena *a, struct push_request *out, struct err *err);

@@ -3,6 +3,7 @@
  * Many HTTP calls at once, in one thread: libcurl on a libuv loop.
  *
  * A call is one POST, sent once: no redirect is followed, nothing is repeated, no proxy of the environment is used.
+ * By HTTP/1.1, or where the call says so by HTTP/2: then calls share few connections, up to a hundred on each.
  * TLS 1.2 at least, the certificate is verified. The address of each connection is checked when its socket is opened
  * (http/address.h); connections are used again for at most five minutes. timeout_ms covers everything from the name's
  * resolution to the last byte of the answer; a longer answer than response_bytes_max is cut off and counts by its
@@ -29,7 +30,7 @@
 
 #define HTTP_ENGINE_HEADERS_MAX 64
 #define HTTP_ENGINE_HEADER_BYTES_MAX 8192
-#define HTTP_ENGINE_BODY_KEPT 1024 /* of an answer, for messages and predicates */
+#define HTTP_ENGINE_BODY_KEPT 1024 /* of an answer, for messages and predicates, unless a call asks for more */
 #define HTTP_ENGINE_MESSAGE_MAX 320
 
 struct http_engine_options {
@@ -47,8 +48,15 @@ struct http_header {
     const char *value;
 };
 
+enum http_version {
+    HTTP_VERSION_1,            /* HTTP/1.1 */
+    HTTP_VERSION_2_IF_OFFERED, /* HTTP/2 where TLS has agreed on it (ALPN), else HTTP/1.1 */
+    HTTP_VERSION_2_ONLY        /* the same with TLS; plain http begins with HTTP/2 at once (prior knowledge) */
+};
+
 struct http_call_spec {
     const char *url;
+    enum http_version version;
     bool url_is_checked;               /* with target_parse; else that is done here */
     const struct http_header *headers; /* all but Host, Content-Length and Expect; in this order and spelling */
     size_t n_headers;
@@ -56,6 +64,7 @@ struct http_call_spec {
     size_t body_n;
     int64_t timeout_ms;        /* at least 1 */
     size_t response_bytes_max; /* of the answer's body */
+    size_t body_kept;          /* of it, for the result; 0 = HTTP_ENGINE_BODY_KEPT */
 };
 
 /* All of it is gone when done returns. */

@@ -44,6 +44,8 @@ struct http_call {
     char retry_after[RETRY_AFTER_TEXT_MAX];
     char body[HTTP_ENGINE_BODY_KEPT + 1];
     size_t body_n;
+    char *large; /* instead of body, where a call asks for more; heap, grows with what comes */
+    size_t large_cap, kept_max;
     /* The way to it: */
     bool opened; /* a connection of its own */
     bool address_refused, no_descriptors;

@@ -16,6 +16,7 @@
 #define ANSWER_HEADER_BYTES_MAX ((size_t)64 << 10)
 #define CONNECTION_SECONDS_MAX 300L
 #define RETRY_AFTER_CAP_MS (3600 * 1000)
+#define FIRST_LARGE_BYTES ((size_t)8 << 10)
 #define USER_AGENT "sluice/" SLUICE_VERSION
 
 static curl_socket_t on_open_socket(void *opaque, curlsocktype purpose, struct curl_sockaddr *address)
@@ -67,18 +68,36 @@ static int on_close_socket(void *opaque, curl_socket_t fd)
     return close(fd);
 }
 
+static char *body_of(const struct http_call *call)
+{
+    return call->large != NULL ? call->large : (char *)(uintptr_t)call->body;
+}
+
+/* Where the next bytes of the body go: there is room for n of them and a NUL. */
+static char *make_room(struct http_call *call, size_t n)
+{
+    size_t need = call->body_n + n + 1;
+    if (call->kept_max > HTTP_ENGINE_BODY_KEPT && need > call->large_cap) {
+        size_t cap = call->large_cap < FIRST_LARGE_BYTES ? FIRST_LARGE_BYTES : 2 * call->large_cap;
+        call->large_cap = cap < need ? need : cap;
+        call->large = xrealloc(call->large, call->large_cap);
+    }
+    return body_of(call) + call->body_n;
+}
+
 static size_t on_body(char *data, size_t size, size_t n, void *opaque)
 {
     struct http_call *call = opaque;
     size_t bytes = size * n;
-    size_t room = HTTP_ENGINE_BODY_KEPT - call->body_n;
+    size_t room = call->kept_max - call->body_n;
     size_t kept = bytes < room ? bytes : room;
     if (bytes > call->body_bytes_max - call->body_bytes) {
         return 0; /* CURLE_WRITE_ERROR, and the connection is closed */
     }
-    memcpy(call->body + call->body_n, data, kept);
+    char *at = make_room(call, kept);
+    memcpy(at, data, kept);
+    at[kept] = '\0';
     call->body_n += kept;
-    call->body[call->body_n] = '\0';
     call->body_bytes += bytes;
     return bytes;
 }
@@ -142,7 +161,6 @@ static CURLcode set_fixed(struct http_call *call)
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
     SET(CURLOPT_SSL_VERIFYHOST, 2L);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
     SET(CURLOPT_MAXLIFETIME_CONN, CONNECTION_SECONDS_MAX);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
@@ -166,12 +184,23 @@ static CURLcode set_fixed(struct http_call *call)
     return failed;
 }
 
+static long version_of(const struct http_call_spec *spec)
+{
+    bool plain = strncasecmp(spec->url, "http:", 5) == 0;
+    if (spec->version == HTTP_VERSION_1 || (plain && spec->version == HTTP_VERSION_2_IF_OFFERED)) {
+        return (long)CURL_HTTP_VERSION_1_1;
+    }
+    return plain ? (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : (long)CURL_HTTP_VERSION_2TLS;
+}
+
 static CURLcode set_own(struct http_call *call, const struct http_call_spec *spec)
 {
     CURL *c = call->easy;
     int64_t connect_ms = call->engine->opt.connect_timeout_ms;
     CURLcode failed = CURLE_OK;
     SET(CURLOPT_URL, spec->url);
+    SET(CURLOPT_HTTP_VERSION, version_of(spec));
+    SET(CURLOPT_PIPEWAIT, spec->version == HTTP_VERSION_1 ? 0L : 1L); /* rather a place than one more connection */
     SET(CURLOPT_HTTPHEADER, call->lines.nodes);
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)spec->body_n);
     SET(CURLOPT_POSTFIELDS, spec->body_n == 0 ? "" : spec->body);
@@ -202,6 +231,7 @@ void transfer_free(struct http_call *call)
         curl_easy_cleanup(call->easy);
     }
     free(call->lines.text);
+    free(call->large);
     free(call);
 }
 
@@ -215,6 +245,9 @@ void transfer_clear(struct http_call *call)
     call->body_bytes = 0;
     call->body_n = 0;
     call->body[0] = '\0';
+    free(call->large); /* answers with tokens go this way, too; and the pool stays small */
+    call->large = NULL;
+    call->large_cap = 0;
     call->retry_after[0] = '\0';
     call->opened = false;
     call->address_tried = false;
@@ -234,6 +267,7 @@ enum rc transfer_prepare(struct http_call *call, const struct http_call_spec *sp
         FAIL(err, RC_FATAL, "libcurl: %s", curl_easy_strerror(failed));
     }
     call->body_bytes_max = spec->response_bytes_max;
+    call->kept_max = spec->body_kept > 0 ? spec->body_kept : HTTP_ENGINE_BODY_KEPT;
     return RC_OK;
 }
 
@@ -246,7 +280,7 @@ static void write_message(const struct http_call *call, CURLcode code, const str
     }
     if (result->status > 0) {
         (void)snprintf(message, HTTP_ENGINE_MESSAGE_MAX, "HTTP %d%s%.160s", result->status,
-                       call->body_n > 0 ? ": " : "", call->body);
+                       call->body_n > 0 ? ": " : "", body_of(call));
     } else if (call->begun && code == CURLE_ABORTED_BY_CALLBACK) {
         (void)snprintf(message, HTTP_ENGINE_MESSAGE_MAX, "the connection was closed without an answer");
     } else if (call->address_refused && result->meaning.verdict == HTTP_REJECT) {
@@ -287,7 +321,7 @@ void transfer_result(const struct http_call *call, CURLcode code, char *message,
         .retry_after_ms =
             call->retry_after[0] == '\0' ? -1 : retry_after_ms(call->retry_after, clock_utc_ms() / 1000, cap_ms),
         .duration_ms = clock_mono_ms() - call->began_ms,
-        .body = call->body,
+        .body = body_of(call),
         .body_n = call->body_n,
         .body_cut = facts.status > 0 && code != CURLE_OK,
         .message = message,

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of kinds. */
+#include "push/kinds.h"
+
+const struct provider_kind *const PROVIDER_KINDS[] = {&provider_cloud, &provider_webhook, &provider_mock};
+const size_t PROVIDER_KINDS_N = ARRAY_SIZE(PROVIDER_KINDS);
