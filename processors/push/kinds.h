@@ -5,6 +5,7 @@
 
 #include "push/provider.h"
 
-extern const struct provider_kind provider_cloud, provider_webhook, provider_mock;
+extern const struct provider_kind provider_apns, provider_cloud, provider_fcm, provider_getui, provider_mock,
+    provider_webhook;
 
 #endif

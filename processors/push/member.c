@@ -104,6 +104,17 @@ bool members_bool(struct members *m, const char *name, bool *out)
     return true;
 }
 
+const struct json_t *members_object(struct members *m, const char *name)
+{
+    const json_t *v = find(m, name, false);
+
+    if (v != NULL && !json_is_object(v)) {
+        members_refuse(m, name, "expected an object");
+        return NULL;
+    }
+    return v;
+}
+
 const struct json_t *members_texts(struct members *m, const char *name, size_t max)
 {
     const json_t *v = find(m, name, false);

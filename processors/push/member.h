@@ -41,6 +41,8 @@ const char *members_text(struct members *m, const char *name, bool required, siz
 /* True where it is there and good; *out is left alone otherwise. */
 bool members_int(struct members *m, const char *name, int64_t min, int64_t max, int64_t *out);
 bool members_bool(struct members *m, const char *name, bool *out);
+/* An object; NULL: absent. Read it with members_begin(), and say members_end() of it, too. */
+const struct json_t *members_object(struct members *m, const char *name);
 /* A list of at most max texts; NULL: absent. Read it with jansson. */
 const struct json_t *members_texts(struct members *m, const char *name, size_t max);
 /*

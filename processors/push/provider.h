@@ -60,6 +60,7 @@ struct push_result {
     int64_t retry_after_ms;         /* -1 = it did not say */
     int64_t gone_at_us;             /* INVALID_TARGET: as of when, 0 = now */
     bool renew_token;               /* the token is refused as expired: get another and try once more */
+    bool alone; /* all were refused for one of several messages, and it does not say which: each must go by itself */
 };
 
 struct json_t;
