@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The role `sink`: what became of each callback is written into the tables. */
+/* The role `sink`: what became of each callback and of each notification is written into the tables. */
 #ifndef SLUICE_DELIVERY_STATE_SINK_H
 #define SLUICE_DELIVERY_STATE_SINK_H
 

@@ -18,21 +18,22 @@ for i in 1 2 3; do
 done
 wait_until 30 '[[ $(attempts) == 3 ]]'
 stop_role s1
-partition=$(t_db "SELECT partition FROM sluice_positions ORDER BY next_offset DESC LIMIT 1")
-at="FROM sluice_positions WHERE partition = $partition"
+partition=$(t_db "SELECT partition FROM sluice_positions WHERE topic LIKE '%callback.outcomes' ORDER BY next_offset DESC LIMIT 1")
+row="topic LIKE '%callback.outcomes' AND partition = $partition"
+at="FROM sluice_positions WHERE $row"
 t_eq "position behind the last marker" 6 "$(t_db "SELECT next_offset $at")"
 
 # What a restore does: tables as they were, the row with them.
 t_db "DELETE FROM cs_platform_event_delivery_attempts WHERE attempt_no > 1;
       UPDATE cs_platform_event_outbox SET attempt_count = 1, round_attempts = 1;
-      UPDATE sluice_positions SET next_offset = 2 WHERE partition = $partition"
+      UPDATE sluice_positions SET next_offset = 2 WHERE $row"
 start_role s2 sink
 wait_until 30 '[[ $(attempts) == 3 ]]'
 t_match "the restored database is said" "next_offset=2 group_offset=6" "$(grep "restored database" "$(proc_log s2)")"
 t_eq "attempts after the restore" "1 2 3" "$(t_db "SELECT string_agg(error_message, ' ' ORDER BY attempt_no) FROM cs_platform_event_delivery_attempts")"
 stop_role s2
 
-t_db "UPDATE sluice_positions SET next_offset = 1000 WHERE partition = $partition"
+t_db "UPDATE sluice_positions SET next_offset = 1000 WHERE $row"
 start_role s3 sink
 wait_until 30 '(($(log_count s3 "position_beyond_log") == 1))'
 ready() { curl -s "http://$(role_http "$1")/readyz"; }
@@ -40,7 +41,7 @@ t_match "not ready, with the state" 'callback.outcomes/. halted: position_beyond
 outcome_send "$id" 1 retry 4
 sleep 1
 t_eq "attempts while halted" 3 "$(attempts)"
-t_db "UPDATE sluice_positions SET next_offset = 6 WHERE partition = $partition"
+t_db "UPDATE sluice_positions SET next_offset = 6 WHERE $row"
 wait_until 30 '[[ $(attempts) == 4 ]]'
 wait_until 10 '"$SLUICE_BIN" health sink >/dev/null 2>&1'
 stop_role s3

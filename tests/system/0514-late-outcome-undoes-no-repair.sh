@@ -61,7 +61,7 @@ t_eq "attempts" "again 1 retry, again 2 delivered, answered 1 delivered, dying 1
 overtaken 1 delivered, overtaken 2 dead_letter" "$(t_db "SELECT string_agg(event_type || ' ' || attempt_no || ' ' || outcome, ', '
     ORDER BY event_type, attempt_no) FROM cs_platform_event_delivery_attempts JOIN cs_platform_event_outbox ON id = event_id")"
 # The metric follows the commit.
-wait_until 20 '[[ $(role_metric sink "sluice_sink_late_outcomes_total") == 5 ]]'
+wait_until 20 '[[ $(role_metric sink "sluice_sink_late_outcomes_total{source=\"callback\"}") == 5 ]]'
 t_ok "late outcomes are counted: 5"
 
 t_db "UPDATE cs_platform_event_outbox SET next_attempt_at = now() WHERE event_type = 'answered'"
