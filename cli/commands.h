@@ -80,6 +80,7 @@ int cmd_verify_wechat(const struct cli *cli);
 int cmd_verify_alipay(const struct cli *cli);
 int cmd_verify_appstore(const struct cli *cli);
 int cmd_verify_applepay(const struct cli *cli);
+int cmd_verify_express(const struct cli *cli); /* without --accounts and --account: our own form */
 
 int cmd_gateway_quarantine_ls(const struct cli *cli);      /* gateway_quarantine.c; --all, --code, --limit */
 int cmd_gateway_quarantine_show(const struct cli *cli);    /* the same; ID */

@@ -103,6 +103,14 @@ static const struct command_flag VERIFY_CHANNEL_FLAGS[] = {
     {"at", "UNIX_SECONDS", "When it came (default now)."},
     {"address", "IP", "Who called, for the account's list of addresses; left out: the list is not looked at."},
 };
+static const struct command_flag VERIFY_EXPRESS_FLAGS[] = {
+    {"accounts", "FILE", "The accounts file (gateway.accounts, docs/channels.md)."},
+    {"account", "NAME", "The account in it; without both: the form of the route without an account."},
+    {"headers", "FILE", "The request's headers, one `Name: value` a line, - for stdin; needed."},
+    {"body", "FILE", "The request's body, byte for byte, - for stdin; needed."},
+    {"at", "UNIX_SECONDS", "When it came (default now)."},
+    {"address", "IP", "Who called, for the account's list of addresses; left out: the list is not looked at."},
+};
 static const struct command_flag VERIFY_WEBHOOK_FLAGS[] = {
     {"secret-file", "FILE", "Keys (whsec_..., whpk_..., whsk_...), one or several; needed."},
     {"headers", "FILE", "The request's headers, one `Name: value` a line, - for stdin; needed."},
@@ -133,6 +141,12 @@ const struct command VERIFY_CHILDREN[VERIFY_CHILDREN_N] = {
      .more = VERDICT_MORE,
      FLAGS(VERIFY_CHANNEL_FLAGS),
      .run = cmd_verify_appstore,
+     .no_config = true},
+    {.name = "express",
+     .help = "A carrier's call about parcels. Exit code 0 for accept, 3 for reject.",
+     .more = VERDICT_MORE "\nHere the event has a report for each parcel, with its nodes, the oldest first.",
+     FLAGS(VERIFY_EXPRESS_FLAGS),
+     .run = cmd_verify_express,
      .no_config = true},
     {.name = "webhook",
      .help = "Is it one of our callbacks? Exit code 0 for accept, 3 for reject.",

@@ -8,7 +8,7 @@
 #define GATEWAY_CHILDREN_N 4
 extern const struct command GATEWAY_CHILDREN[GATEWAY_CHILDREN_N];
 
-#define VERIFY_CHILDREN_N 5
+#define VERIFY_CHILDREN_N 6
 extern const struct command VERIFY_CHILDREN[VERIFY_CHILDREN_N];
 
 #endif

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `sluice verify wechat|alipay|appstore|applepay`: the gateway's verdict on captured bytes. */
+/* `sluice verify wechat|alipay|appstore|applepay|express`: the gateway's verdict on captured bytes. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "channel/account.h"
+#include "channel/express.h"
 #include "commands.h"
 #include "file.h"
 
-#define OUT_BYTES_MAX ((size_t)1 << 20)
-#define SECONDS_MAX 253402300799LL /* the end of the year 9999 */
+#define OUT_BYTES_MAX ((size_t)16 << 20) /* of a thousand nodes with long texts */
+#define SECONDS_MAX 253402300799LL       /* the end of the year 9999 */
 
 struct request {
     struct header_file headers;
@@ -56,13 +56,13 @@ static void add_text(struct buf *out, const char *name, const char *value)
     (void)buf_json_string(out, value, strlen(value));
 }
 
-static int print_verdict(enum channel channel, const struct verdict *v, struct arena *arena)
+static int print_verdict(const struct account *account, const struct verdict *v, struct arena *arena)
 {
     bool accepted = reason_acknowledged(v->reason);
     struct channel_answer answer;
     CLEANUP(buf_done) struct buf out;
     buf_init(&out, OUT_BYTES_MAX);
-    channel_answer(channel, v, arena, &answer);
+    channel_answer(account, v, arena, &answer);
     (void)buf_printf(&out, "{\"verdict\": \"%s\", \"reason\": \"%s\", ", accepted ? "accept" : "reject",
                      reason_name(v->reason));
     add_text(&out, "detail", v->detail);
@@ -71,7 +71,11 @@ static int print_verdict(enum channel channel, const struct verdict *v, struct a
     (void)buf_putc(&out, '}');
     if (accepted) {
         (void)buf_puts(&out, ", \"event\": ");
-        channel_event_json(&v->event, &out);
+        if (v->express != NULL) {
+            carrier_call_json(v->express, &out);
+        } else {
+            channel_event_json(&v->event, &out);
+        }
     }
     (void)buf_puts(&out, "}\n");
     int code = cli_print(&out);
@@ -83,7 +87,7 @@ static int judge(const struct account *account, const struct request *r)
     const struct capture c = {.headers = r->headers.lines,
                               .n_headers = r->headers.n,
                               .body = buf_str(&r->body),
-                              .body_n = r->too_large ? CHANNEL_BODY_BYTES_MAX + 1 : r->body.len,
+                              .body_n = r->too_large ? channel_body_max(account->channel) + 1 : r->body.len,
                               .address = r->address};
     struct account quiet = *account;
     struct verdict v;
@@ -98,17 +102,18 @@ static int judge(const struct account *account, const struct request *r)
     } else {
         (void)channel_verify(&quiet, &c, r->now_s, &arena, &v);
     }
-    return print_verdict(account->channel, &v, &arena);
+    return print_verdict(account, &v, &arena);
 }
 
 /* Says which flag is missing, or wrong. */
-static int check_flags(const struct cli *cli, int64_t *out_now_s)
+static int check_flags(const struct cli *cli, bool own_too, int64_t *out_now_s)
 {
-    static const char *const NEEDED[] = {"accounts", "account", "headers", "body"};
+    static const char *const NEEDED[] = {"headers", "body", "accounts", "account"};
     struct err err = {0};
     unsigned char bytes[sizeof(struct in6_addr)];
     const char *address = cli_flag(cli, "address");
-    for (size_t i = 0; i < ARRAY_SIZE(NEEDED); i++) {
+    bool own = own_too && cli_flag(cli, "accounts") == NULL && cli_flag(cli, "account") == NULL;
+    for (size_t i = 0; i < (own ? 2 : ARRAY_SIZE(NEEDED)); i++) {
         const char *value = cli_flag(cli, NEEDED[i]);
         if (value == NULL || value[0] == '\0') {
             return cli_usage(cli, "--%s is needed", NEEDED[i]);
@@ -123,24 +128,37 @@ static int check_flags(const struct cli *cli, int64_t *out_now_s)
     return EXIT_DONE;
 }
 
+/* RC_OK and NULL: there is none of this name. Without one, our own form. */
+static enum rc find_account(const struct cli *cli, enum channel channel, struct accounts **accounts,
+                            const struct account **out, struct err *err)
+{
+    if (cli_flag(cli, "account") == NULL) {
+        *out = channel_express_own();
+        return RC_OK;
+    }
+    TRY(accounts_read_one(cli_flag(cli, "accounts"), channel, cli_flag(cli, "account"), accounts, err));
+    *out = accounts_find(*accounts, channel, cli_flag(cli, "account"));
+    return RC_OK;
+}
+
 static int verify(const struct cli *cli, enum channel channel)
 {
     char what[32];
     CLEANUP(request_done) struct request r = {.address = cli_flag(cli, "address"), .now_s = clock_utc_ms() / 1000};
     CLEANUP(accounts_freep) struct accounts *accounts = NULL;
+    const struct account *account = NULL;
     struct err err = {0};
-    buf_init(&r.body, CHANNEL_BODY_BYTES_MAX);
+    buf_init(&r.body, channel_body_max(channel));
     (void)snprintf(what, sizeof what, "verify %s", channel_name(channel));
-    int code = check_flags(cli, &r.now_s);
+    int code = check_flags(cli, channel == CHANNEL_EXPRESS, &r.now_s);
     if (code != EXIT_DONE) {
         return code;
     }
-    if (accounts_read_one(cli_flag(cli, "accounts"), channel, cli_flag(cli, "account"), &accounts, &err) != RC_OK ||
+    if (find_account(cli, channel, &accounts, &account, &err) != RC_OK ||
         read_headers(cli_flag(cli, "headers"), &r, &err) != RC_OK ||
         read_body(cli_flag(cli, "body"), &r, &err) != RC_OK) {
         return cli_fail(what, &err);
     }
-    const struct account *account = accounts_find(accounts, channel, cli_flag(cli, "account"));
     if (account == NULL) {
         (void)err_set(&err, RC_FATAL, __FILE__, __LINE__, "there is no %s.%.80s in the accounts file",
                       channel_name(channel), cli_flag(cli, "account"));
@@ -168,4 +186,9 @@ int cmd_verify_appstore(const struct cli *cli)
 int cmd_verify_applepay(const struct cli *cli)
 {
     return verify(cli, CHANNEL_APPLEPAY);
+}
+
+int cmd_verify_express(const struct cli *cli)
+{
+    return verify(cli, CHANNEL_EXPRESS);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What carriers say of parcels, and how they say it: the forms of their webhooks. Bytes in, report out: neither
- * database, network nor clock; the time is handed in.
+ * database, network nor clock; the time is handed in. How a call is cut into parameters, whose charset it is in and
+ * whose secret is asked for is the channel's business (channel/express.h).
  *
  *     json      our own: one node, {"tracking_no","carrier","status","context","time"}
  *     kuaidi100 form `param` (JSON) and `sign`: the whole history, the newest first
@@ -20,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "schemas/express_status.h"
 
@@ -46,7 +48,7 @@ struct carrier_node {
     unsigned char hash[CARRIER_HASH_BYTES];
 };
 
-/* One parcel. Everything lives in the arena. */
+/* One parcel; n_nodes may be 0: nothing is known of it yet. Everything lives in the arena. */
 struct carrier_report {
     const char *tracking_no;
     const char *carrier;        /* NULL = it did not say; corrected where the carrier says it was another */
@@ -62,5 +64,63 @@ struct carrier_call {
     struct carrier_report *reports;
     size_t n_reports; /* 0 = a genuine call that says nothing of a parcel */
 };
+
+/* ---------------------------------------------------------------------------------------------- what a form is */
+
+struct carrier_facts {
+    const char *content;   /* the parameter that says it; NULL = the body itself */
+    const char *signature; /* the parameter with the signature; NULL = the form knows none */
+    const char *kind;      /* the parameter with the kind of message; NULL = there is none */
+    const char *party;     /* the parameter that answers repeat; NULL = there is none */
+    bool bare_too;         /* the body itself may be the content, where it begins with { or < */
+    bool xml_too;          /* the content may be XML */
+};
+const struct carrier_facts *carrier_facts(enum carrier_form form); /* static */
+
+/* ---------------------------------------------------------------------------------------------------- signatures */
+
+#define CARRIER_SIGNATURE_MAX 64 /* with its NUL */
+
+/*
+ * Over the content's bytes as they are after decoding the parameter, and before anything else is done with them. False
+ * for forms without signatures, and where libcrypto has no MD5. Takes the same time wherever the difference is.
+ */
+bool carrier_signed(enum carrier_form form, const char *content, size_t n, const char *salt, size_t salt_n,
+                    const char *signature);
+/* The signature as the carrier itself would write it. False: as above. */
+bool carrier_sign(enum carrier_form form, const char *content, size_t n, const char *salt, size_t salt_n,
+                  char out[CARRIER_SIGNATURE_MAX]);
+
+/* ------------------------------------------------------------------------------------------------------ contents */
+
+struct carrier_content {
+    const char *text; /* UTF-8 */
+    size_t n;
+    const char *kind; /* NULL = it does not say */
+    int64_t now_s;
+};
+
+#define CARRIER_DETAIL_MAX 200
+/* False: the content is not of this form; detail names the member and what was expected, and holds no secret. */
+bool carrier_read(enum carrier_form form, const struct carrier_content *content, struct arena *arena,
+                  struct carrier_call *out, char detail[CARRIER_DETAIL_MAX]);
+
+/* What `sluice verify express` shows of it: one JSON object. */
+void carrier_call_json(const struct carrier_call *call, struct buf *out);
+
+/* ------------------------------------------------------------------------------------------------------- answers */
+
+/* What an answer takes from the call. */
+struct carrier_echo {
+    bool xml;          /* the call was XML, and so is its answer */
+    const char *party; /* of carrier_facts.party; NULL = it did not say, or not properly */
+    int64_t now_s;
+};
+/* Is it what an answer may repeat? 1 to 32 of A-Z a-z 0-9 _ - */
+bool carrier_party_ok(const char *party);
+
+/* The text that acknowledges, or the one that makes the carrier send again; static, or in the arena. */
+const char *carrier_answer(enum carrier_form form, bool stored, const struct carrier_echo *echo, struct arena *arena,
+                           const char **out_content_type);
 
 #endif

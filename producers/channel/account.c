@@ -191,9 +191,6 @@ static enum rc read_section(const struct reading *reading, struct body_value *se
     if (channel < 0) {
         return unknown_section(section->key, err);
     }
-    if (channel == CHANNEL_EXPRESS) {
-        return RC_OK;
-    }
     if (section->type != BODY_OBJECT) {
         return config_error(err, section->key, "expected an object: account to members");
     }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What each channel is answered. WeChat Pay looks at the status alone (a 200 with FAIL in it is an acknowledgement),
- * Alipay at the seven bytes "success", Apple at the status; whatever else they get makes them send again.
+ * What each channel is answered, carriers by their form. WeChat Pay looks at the status alone (a 200 with FAIL in it is
+ * an acknowledgement), Alipay at the seven bytes "success", Apple at the status; whatever else they get makes them send
+ * again.
  */
 #include <string.h>
 
-#include "channel/channel.h"
+#include "channel/express.h"
 
 #define TEXT "text/plain"
 #define JSON "application/json"
@@ -29,7 +30,6 @@ static const struct channel_answer ACCEPTED[CHANNELS_N] = {
     [CHANNEL_ALIPAY] = {200, TEXT, "success"},
     [CHANNEL_APPSTORE] = {200, JSON, "{}"},
     [CHANNEL_APPLEPAY] = {200, JSON, "{}"},
-    [CHANNEL_EXPRESS] = {200, JSON, "{\"ok\":true}"},
 };
 
 static const struct channel_answer REFUSED[CHANNELS_N] = {
@@ -37,7 +37,6 @@ static const struct channel_answer REFUSED[CHANNELS_N] = {
     [CHANNEL_ALIPAY] = {0, TEXT, "fail"},
     [CHANNEL_APPSTORE] = {0, JSON, "{}"},
     [CHANNEL_APPLEPAY] = {0, JSON, NULL},
-    [CHANNEL_EXPRESS] = {0, JSON, "{\"ok\":false}"},
 };
 
 /* Apple Pay tokens are handed in by the merchant's own service, which may know why. */
@@ -51,8 +50,59 @@ static const char *token_refused(const struct verdict *v, struct arena *arena)
     return arena_strndup(arena, buf_str(&out), out.len);
 }
 
-void channel_answer(enum channel channel, const struct verdict *v, struct arena *arena, struct channel_answer *out)
+/* ------------------------------------------------------------------------------------------------------ carriers */
+
+/* Of our own form: which member, and what was expected. */
+static const char *own_refused(const struct verdict *v, const char *message, struct arena *arena)
 {
+    CLEANUP(buf_done) struct buf out;
+    buf_init(&out, 2048);
+    (void)buf_puts(&out, "{\"ok\":false,\"message\":");
+    (void)buf_json_string(&out, message, strlen(message));
+    (void)buf_printf(&out, ",\"reason\":\"%s\"}", reason_name(v->reason));
+    return arena_strndup(arena, buf_str(&out), out.len);
+}
+
+/* The route without an account is asked by services, which may know why. */
+static bool answer_own(const struct verdict *v, struct arena *arena, struct channel_answer *out)
+{
+    if (v->reason == REASON_UNKNOWN_WAYBILL) {
+        *out = (struct channel_answer){404, JSON, "{\"ok\":false,\"message\":\"waybill not found\"}"};
+        return true;
+    }
+    if (v->reason == REASON_UNAVAILABLE) {
+        *out = (struct channel_answer){502, JSON, NULL};
+        out->body = own_refused(v, v->detail[0] == '\0' ? "the database is away" : v->detail, arena);
+        return true;
+    }
+    return false;
+}
+
+static void answer_express(const struct account *account, const struct verdict *v, struct arena *arena,
+                           struct channel_answer *out)
+{
+    static const struct carrier_echo NONE = {.xml = false};
+    const struct express_account *own = account->own;
+    const struct carrier_echo *echo = v->echo == NULL ? &NONE : v->echo;
+    bool stored = reason_acknowledged(v->reason);
+    if (account == channel_express_own() && answer_own(v, arena, out)) {
+        return;
+    }
+    out->status = stored ? 200 : REFUSED_STATUS[v->reason];
+    out->body = carrier_answer(own->form, stored, echo, arena, &out->content_type);
+    if (!stored && own->form == CARRIER_JSON) {
+        out->body = own_refused(v, v->detail, arena);
+    }
+}
+
+void channel_answer(const struct account *account, const struct verdict *v, struct arena *arena,
+                    struct channel_answer *out)
+{
+    enum channel channel = account->channel;
+    if (channel == CHANNEL_EXPRESS) {
+        answer_express(account, v, arena, out);
+        return;
+    }
     /* A token used for another order is the caller's business; a channel would only send again. */
     bool refused = channel == CHANNEL_APPLEPAY && v->reason == REASON_CONFLICT;
     if (reason_acknowledged(v->reason) && !refused) {

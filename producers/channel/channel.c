@@ -22,6 +22,11 @@ const char *channel_name(enum channel channel)
     return NAMES[channel];
 }
 
+size_t channel_body_max(enum channel channel)
+{
+    return channel == CHANNEL_EXPRESS ? CHANNEL_EXPRESS_BYTES_MAX : CHANNEL_BODY_BYTES_MAX;
+}
+
 int channel_find(const char *name)
 {
     return names_find(NAMES, CHANNELS_N, name);
@@ -135,11 +140,12 @@ enum channel_reason channel_verify(const struct account *account, const struct c
     if (!out->listed && account->enforce) {
         return verdict_refuse(out, REASON_IP_REFUSED, "the address is not on the account's list");
     }
-    if (c->body_n > CHANNEL_BODY_BYTES_MAX) {
-        return verdict_refuse(out, REASON_TOO_LARGE, "the body has more than %zu bytes", CHANNEL_BODY_BYTES_MAX);
+    if (c->body_n > channel_body_max(account->channel)) {
+        return verdict_refuse(out, REASON_TOO_LARGE, "the body has more than %zu bytes",
+                              channel_body_max(account->channel));
     }
     out->reason = CHANNEL_OPS[account->channel].verify(account, c, now_s, arena, out);
-    if (out->reason == REASON_OK) {
+    if (out->reason == REASON_OK && out->express == NULL) {
         hash_content(&out->event);
     }
     return out->reason;

@@ -24,6 +24,7 @@
 #include "http/header_file.h"
 
 #define CHANNEL_BODY_BYTES_MAX ((size_t)64 << 10)
+#define CHANNEL_EXPRESS_BYTES_MAX ((size_t)1 << 20) /* of carriers, who say a parcel's whole history */
 #define CHANNEL_DETAIL_MAX 200
 #define CHANNEL_HASH_BYTES 32
 
@@ -37,7 +38,11 @@ enum channel {
 };
 
 const char *channel_name(enum channel channel); /* "wechat"; static */
+size_t channel_body_max(enum channel channel);  /* bytes of a call's body */
 int channel_find(const char *name);             /* -1: there is none */
+
+struct carrier_call; /* carrier/carrier.h */
+struct carrier_echo;
 
 /* A call as it came. Nothing belongs to it. */
 struct capture {
@@ -87,6 +92,7 @@ struct verdict {
     unsigned char fingerprint[CHANNEL_HASH_BYTES]; /* of channel, signed bytes and signature; with genuine */
     struct channel_event event;                    /* with REASON_OK */
     const struct carrier_call *express;            /* of CHANNEL_EXPRESS, with REASON_OK; in the arena */
+    const struct carrier_echo *echo;               /* of CHANNEL_EXPRESS: for its answer; NULL = not come so far */
 };
 
 /* Refuses: reason, and detail as printf has it. Returns the reason, so that `return verdict_refuse(...)` reads well. */
@@ -104,8 +110,7 @@ void verdict_genuine(struct verdict *v, enum channel channel, const struct sha25
 enum channel_reason verdict_window(struct verdict *v, const char *name, int64_t sent_s, int64_t now_s,
                                    int64_t window_s);
 
-struct account;      /* account.h */
-struct carrier_call; /* carrier/carrier.h */
+struct account; /* account.h */
 
 /* Is the address on the account's list, or is there no list? channel_verify() asks first of all. */
 bool channel_listed(const struct account *account, const char *address);
@@ -123,7 +128,12 @@ struct channel_answer {
     const char *content_type; /* static */
     const char *body;         /* static or the arena's */
 };
-/* One table a channel: no refusing row has a status of success, or the word that this channel takes for one. */
-void channel_answer(enum channel channel, const struct verdict *v, struct arena *arena, struct channel_answer *out);
+/*
+ * One table a channel, and a carrier's form: no refusing row has a status of success, or the word that this channel
+ * takes for one. For the route without an account (channel_express_own()) a parcel without a waybill is 404, and a
+ * database that is away 502.
+ */
+void channel_answer(const struct account *account, const struct verdict *v, struct arena *arena,
+                    struct channel_answer *out);
 
 #endif

@@ -23,4 +23,9 @@ const struct channel_ops CHANNEL_OPS[CHANNELS_N] = {
                           .verify = applepay_verify,
                           .check = applepay_check,
                           .expires_s = applepay_expires_s},
+    [CHANNEL_EXPRESS] = {.read = express_read,
+                         .free = express_free,
+                         .verify = express_verify,
+                         .check = express_check,
+                         .expires_s = express_expires_s},
 };

@@ -33,4 +33,11 @@ enum channel_reason applepay_verify(const struct account *account, const struct 
 void applepay_check(const struct account *account, int64_t now_s, account_finding_fn say, void *opaque);
 int64_t applepay_expires_s(const struct account *account);
 
+enum rc express_read(struct account_reader *r, void **out_own, struct err *err) MUST_USE;
+void express_free(void *own);
+enum channel_reason express_verify(const struct account *account, const struct capture *c, int64_t now_s,
+                                   struct arena *arena, struct verdict *v);
+void express_check(const struct account *account, int64_t now_s, account_finding_fn say, void *opaque);
+int64_t express_expires_s(const struct account *account);
+
 #endif

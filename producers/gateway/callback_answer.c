@@ -101,7 +101,7 @@ void callback_answer(struct job *job)
     const struct callback *c = job->callback;
     struct channel_answer answer;
     struct buf body;
-    channel_answer(c->channel, &c->verdict, job->arena, &answer);
+    channel_answer(c->account, &c->verdict, job->arena, &answer);
     buf_init(&body, ANSWER_BYTES_MAX);
     (void)buf_puts(&body, answer.body); /* nothing behind it: Alipay counts bytes */
     if (c->verdict.reason == REASON_UNAVAILABLE) {

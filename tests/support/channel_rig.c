@@ -101,7 +101,7 @@ enum channel_reason rig_verify(struct rig *r, enum channel channel, const char *
     need(a != NULL);
     enum channel_reason reason = channel_verify(a, c, now_s, &r->arena, &r->v);
     need(reason == r->v.reason);
-    channel_answer(channel, &r->v, &r->arena, &r->answer);
+    channel_answer(a, &r->v, &r->arena, &r->answer);
     return reason;
 }
 

@@ -207,7 +207,7 @@ Test(accounts, members_have_their_defaults)
         "\"apiv3\",\"window_s\":300,\"merchant_serial\":\"AB12\",\"merchant_key_file\":\"private.pem\","
         "\"api_base\":\"http://127.0.0.1:1\",\"ip_allow_file\":\"nets\"}},\"express\":{\"kuaidi100\":{\"form\":"
         "\"kuaidi100\"}},\"alipay\":{\"z\":{" USUAL_ALIPAY "}}}");
-    cr_assert_eq(accounts_count(accounts), 3);
+    cr_assert_eq(accounts_count(accounts), 4);
     cr_expect_null(accounts_find(accounts, CHANNEL_WECHAT, "x"));
     cr_expect_null(accounts_find(accounts, CHANNEL_APPLEPAY, "z"));
     const struct account *usual = accounts_find(accounts, CHANNEL_WECHAT, "z");

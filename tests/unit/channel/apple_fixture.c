@@ -106,7 +106,8 @@ void expect_reason(enum channel channel, const struct verdict *v, enum channel_r
 {
     struct channel_answer answer;
     cr_assert_str_eq(reason_name(v->reason), reason_name(reason), "%s: %s %s", what, reason_name(v->reason), v->detail);
-    channel_answer(channel, v, &arena, &answer);
+    const struct account account = {.channel = channel};
+    channel_answer(&account, v, &arena, &answer);
     if (reason_acknowledged(reason)) {
         cr_assert_eq(answer.status, 200, "%s", what);
         cr_assert_str_eq(v->detail, "", "%s", what);
