@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/option.h"
+#include "http/holder.h"
 
 #define BACKLOG 64
 
@@ -102,6 +103,22 @@ static void describe(int fd, const char *host, char *out_text)
     (void)snprintf(out_text, LISTEN_TEXT_MAX, v6 ? "[%s]:%u" : "%s:%u", host, port);
 }
 
+/* A taken port is somebody's: an instance that was not ended, or another program. */
+static enum rc taken(const struct listen_address *address, int why, struct err *err)
+{
+    struct port_holder holder;
+
+    if (why != EADDRINUSE || !port_holder_find(address->port, &holder)) {
+        FAIL(err, RC_FATAL, "cannot listen on %s:%u: %s", address->host, address->port, strerror(why));
+    }
+    if (holder.pid == 0) {
+        FAIL(err, RC_FATAL, "cannot listen on %s:%u: %s, by a process of another user", address->host, address->port,
+             strerror(why));
+    }
+    FAIL(err, RC_FATAL, "cannot listen on %s:%u: %s, by pid %d (%s)", address->host, address->port, strerror(why),
+         (int)holder.pid, holder.command);
+}
+
 enum rc listen_open(const struct listen_address *address, unsigned tries, int *out_fd, char *out_text,
                     bool *out_loopback, struct err *err)
 {
@@ -123,5 +140,5 @@ enum rc listen_open(const struct listen_address *address, unsigned tries, int *o
             break;
         }
     }
-    FAIL(err, RC_FATAL, "cannot listen on %s:%u: %s", address->host, address->port, strerror(why));
+    return taken(address, why, err);
 }

@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "http/client.h"
+#include "http/holder.h"
 #include "http/listen.h"
 
 static void hello(void *opaque, struct http_answer *answer)
@@ -189,6 +191,25 @@ Test(http_listen, names_are_not_resolved)
     int fd = -1;
     cr_assert_eq(listen_open(&where, 1, &fd, text, &loopback, &err), RC_FATAL);
     cr_assert(err_is_config(&err));
+}
+
+Test(http_listen, who_holds_a_taken_port_is_named)
+{
+    struct listen_address where = {.host = "127.0.0.1", .port = 0};
+    CLEANUP(freep) char *me = NULL;
+    struct port_holder holder;
+    char text[LISTEN_TEXT_MAX];
+    bool loopback = false;
+    int second = -1;
+    int fd = -1;
+
+    cr_assert_eq(listen_open(&where, 1, &fd, text, &loopback, &err), RC_OK);
+    cr_assert_eq(listen_parse(text, &where, &err), RC_OK);
+    cr_assert_eq(listen_open(&where, 1, &second, text, &loopback, &err), RC_FATAL);
+    me = xasprintf("Address already in use, by pid %d (", (int)getpid());
+    cr_assert_not_null(strstr(err.text, me), "%s", err.text);
+    (void)close(fd);
+    cr_assert_not(port_holder_find(where.port, &holder));
 }
 
 Test(http_client, nobody_there_is_worth_another_try)
