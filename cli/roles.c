@@ -9,11 +9,13 @@
 #include "callback/callback.h"
 #include "delivery_state/sink.h"
 #include "gateway/gateway.h"
+#include "notify/notify.h"
 #include "relay/relay.h"
 #include "runtime/core_options.h"
 #include "runtime/delivery.h"
 
-const struct role *const ROLES[] = {&relay_role, &gateway_role, &callback_role, &account_role, &sink_role};
+const struct role *const ROLES[] = {&relay_role,  &gateway_role, &callback_role,
+                                    &notify_role, &account_role, &sink_role};
 const size_t ROLES_N = ARRAY_SIZE(ROLES);
 
 const struct role *role_find(const char *name)

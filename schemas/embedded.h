@@ -16,7 +16,7 @@ extern const struct embedded SCHEMAS_SQL[]; /* schemas/sql, in version order */
 extern const size_t SCHEMAS_SQL_n;
 extern const struct embedded SCHEMAS_AVRO[]; /* schemas/avro */
 extern const size_t SCHEMAS_AVRO_n;
-extern const struct embedded SCHEMAS_JSON[]; /* sources.json, ids.json, posting.json */
+extern const struct embedded SCHEMAS_JSON[]; /* sources.json, ids.json, posting.json, templates.json */
 extern const size_t SCHEMAS_JSON_n;
 
 /* NULL when there is none of that name. */

@@ -4,7 +4,7 @@
 # The roles of the stack as processes: ROLE-1, ROLE-2, ... each with pid file and log.
 
 # In the order of the road; `up` starts them so and `down` stops them backwards.
-readonly DEV_ROLES=(relay gateway callback account sink)
+readonly DEV_ROLES=(relay gateway callback notify account sink)
 # Fixed for all roles that will be, so that a role keeps its port when others are added.
 readonly DEV_ROLE_PORTS=(relay gateway callback notify push account sink reconcile registry console)
 

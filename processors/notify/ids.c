@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "notify/ids.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "crypto/sha256.h"
+
+#define CLASS "express"
+#define PART(s)          \
+    {                    \
+        (s), strlen((s)) \
+    }
+
+void notify_message_id(const char *event_id, const char *aud, const char *recipient,
+                       char out[NOTIFY_MESSAGE_ID_LEN + 1])
+{
+    const struct sha256_part parts[] = {PART(event_id),  PART("|"), PART(aud),  PART("|"),
+                                        PART(recipient), PART("|"), PART(CLASS)};
+    unsigned char hash[SHA256_BYTES];
+
+    sha256_of_parts(parts, ARRAY_SIZE(parts), hash);
+    sha256_hex(hash, NOTIFY_MESSAGE_ID_LEN / 2, out);
+}
+
+/* RFC 9562, version 8: bits of one's own. */
+static void uuid_of(const struct sha256_part *parts, size_t n, char out[UUID_TEXT_LEN + 1])
+{
+    unsigned char h[SHA256_BYTES];
+
+    sha256_of_parts(parts, n, h);
+    h[6] = (unsigned char)((h[6] & 0x0f) | 0x80);
+    h[8] = (unsigned char)((h[8] & 0x3f) | 0x80);
+    (void)snprintf(out, UUID_TEXT_LEN + 1, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", h[0],
+                   h[1], h[2], h[3], h[4], h[5], h[6], h[7], h[8], h[9], h[10], h[11], h[12], h[13], h[14], h[15]);
+}
+
+void notify_notification_id(const char *message_id, char out[UUID_TEXT_LEN + 1])
+{
+    const struct sha256_part parts[] = {PART("notification|"), PART(message_id)};
+
+    uuid_of(parts, ARRAY_SIZE(parts), out);
+}
+
+void notify_delivery_id(const char *message_id, const char *appid, const char *cid, int64_t generation,
+                        char out[UUID_TEXT_LEN + 1])
+{
+    char number[24];
+    (void)snprintf(number, sizeof(number), "%" PRId64, generation);
+    const struct sha256_part parts[] = {PART(message_id), PART("|"), PART(appid), PART("|"),
+                                        PART(cid),        PART("|"), PART(number)};
+
+    uuid_of(parts, ARRAY_SIZE(parts), out);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ids that follow from what they stand for, so that whoever makes them again makes the same. */
+#ifndef SLUICE_NOTIFY_IDS_H
+#define SLUICE_NOTIFY_IDS_H
+
+#include <stdint.h>
+
+#include "base/uuid.h"
+
+#define NOTIFY_MESSAGE_ID_LEN 32
+
+/* 32 hexadecimal digits of a hash of event, audience, recipient and kind. */
+void notify_message_id(const char *event_id, const char *aud, const char *recipient,
+                       char out[NOTIFY_MESSAGE_ID_LEN + 1]);
+/* Of a notification's row: one for each message. */
+void notify_notification_id(const char *message_id, char out[UUID_TEXT_LEN + 1]);
+/* Of one message to one device. */
+void notify_delivery_id(const char *message_id, const char *appid, const char *cid, int64_t generation,
+                        char out[UUID_TEXT_LEN + 1]);
+
+#endif
