@@ -66,7 +66,7 @@ void apns_reply(const void *self, const struct push_message *const *m, size_t n,
     if (good) {
         result = push_result_of(PUSH_SENT, NULL, NULL); /* its body is empty */
     } else if (r->status == GONE && push_code_find(APNS_REASONS, reason) == NULL) {
-        result = push_result_of(PUSH_INVALID_TARGET, reason == NULL ? "http-410" : reason, NULL);
+        result = push_result_of(PUSH_INVALID_TARGET, reason == NULL || reason[0] == '\0' ? "http-410" : reason, NULL);
     } else {
         result = push_code_verdict(APNS_REASONS, r, reason, NULL);
     }

@@ -99,6 +99,7 @@ static void assign(const struct push_message *const *m, size_t n, const struct h
 {
     for (size_t i = 0; i < n; i++) {
         if (!has[i] && strcmp(m[i]->cid, cid) == 0) {
+            status = status == NULL || status[0] == '\0' ? PUSH_CODE_MALFORMED : status;
             const struct push_code *row = push_code_find(GETUI_STATUSES, status);
             out[i] = row != NULL ? push_code_result(row, r, NULL)
                                  : push_result_of(PUSH_PROVIDER_DOWN, status, "a status that is not documented");
@@ -124,7 +125,7 @@ static void accepted(json_t *data, const struct push_message *const *m, size_t n
     {
         json_object_foreach(cids, cid, status)
         {
-            assign(m, n, r, cid, json_is_string(status) ? json_string_value(status) : PUSH_CODE_MALFORMED, has, out);
+            assign(m, n, r, cid, json_string_value(status), has, out);
         }
     }
 }

@@ -133,6 +133,7 @@ Test(apns, answers)
         {403, "{\"reason\":\"SomethingNew\"}", PUSH_AUTH, "SomethingNew", false, -1},
         {400, "{\"reason\":\"SomethingNew\"}", PUSH_PAYLOAD, "SomethingNew", false, -1},
         {410, "", PUSH_INVALID_TARGET, "http-410", false, -1},
+        {410, "{\"reason\":\"\"}", PUSH_INVALID_TARGET, "http-410", false, -1},
         {413, "{\"reason\":\"PayloadTooLarge\"}", PUSH_PAYLOAD, "PayloadTooLarge", false, -1},
         {429, "{\"reason\":\"TooManyRequests\"}", PUSH_THROTTLED, "TooManyRequests", false, 60000},
         {429, "{\"reason\":\"TooManyProviderTokenUpdates\"}", PUSH_THROTTLED, "TooManyProviderTokenUpdates", false,

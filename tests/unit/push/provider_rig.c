@@ -206,6 +206,7 @@ static const char *const GARBAGE[] = {
     "{\"code\":0,\"data\":{\"t\":{\"somebody else\":\"successed_online\"}}}",
     "{\"code\":0,\"data\":{\"t\":{\"c1\":7}}}",
     "{\"code\":0,\"data\":{\"t\":{\"c1\":\"no word of theirs\"}}}",
+    "{\"code\":0,\"data\":{\"t\":{\"c1\":\"\"}}}",
     "{\"name\":7}",
     "{\"name\":null,\"error\":[]}",
     "{\"reason\":{}}",
