@@ -9,7 +9,7 @@ readonly DEV_PACKAGES=(
     librdkafka-dev libpq-dev libcurl4-openssl-dev libuv1-dev libmicrohttpd-dev libssl-dev libavro-dev libjansson-dev
     libcriterion-dev libgnutls28-dev
     postgresql-15 postgresql-client-15 kcat "default-jre-headless|openjdk-17-jre-headless" maven
-    shellcheck cppcheck jq curl python3 git ca-certificates
+    shellcheck cppcheck jq curl python3 nodejs git ca-certificates
 )
 
 deps_supported() {

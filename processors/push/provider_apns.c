@@ -87,7 +87,6 @@ static enum rc apns_open(const struct json_t *config, const char *directory, voi
     struct members m;
     CLEANUP(apns_closep) struct apns *p = xcalloc(1, sizeof *p);
     members_begin(&m, config, directory, err);
-    provider_common(&m);
     p->team_id = provider_id(&m, "team_id", true);
     p->key_id = provider_id(&m, "key_id", true);
     p->topic = provider_id(&m, "topic", true);

@@ -101,7 +101,6 @@ static enum rc fcm_open(const struct json_t *config, const char *directory, void
     struct members m;
     CLEANUP(fcm_closep) struct fcm *f = xcalloc(1, sizeof *f);
     members_begin(&m, config, directory, err);
-    provider_common(&m);
     f->fingerprint = members_secret(&m, "service_account", true);
     f->api_base = provider_url(&m, "api_base", API_BASE);
     const char *token_uri = members_text(&m, "token_uri", false, PROVIDER_URL_MAX);

@@ -132,7 +132,6 @@ static enum rc getui_open(const struct json_t *config, const char *directory, vo
     struct members m;
     CLEANUP(getui_closep) struct getui *g = xcalloc(1, sizeof *g);
     members_begin(&m, config, directory, err);
-    provider_common(&m);
     g->app_id = provider_id(&m, "app_id", true);
     g->app_key = members_secret(&m, "app_key", true);
     g->master_secret = members_secret(&m, "master_secret", true);

@@ -10,7 +10,6 @@
 #include "http/fetch.h"
 
 #define SECOND_US 1000000
-#define RATE_MAX 1000000
 #define HASH_PARTS_MAX 8
 
 /* ----------------------------------------------------------------------------------------------------- members */
@@ -43,13 +42,6 @@ int64_t provider_ttl_s(struct members *m, int64_t max)
     int64_t ttl_s = max < PROVIDER_TTL_S ? max : PROVIDER_TTL_S;
     (void)members_int(m, "ttl_s", 1, max, &ttl_s);
     return ttl_s;
-}
-
-void provider_common(struct members *m)
-{
-    int64_t rate = 0;
-    (void)members_text(m, "kind", false, PROVIDER_ID_MAX);
-    (void)members_int(m, "rate", 1, RATE_MAX, &rate);
 }
 
 /* ---------------------------------------------------------------------------------------------------- messages */

@@ -20,8 +20,6 @@ char *provider_id(struct members *m, const char *name, bool required);
 char *provider_url(struct members *m, const char *name, const char *fallback);
 /* 1 to max seconds; PROVIDER_TTL_S, at most max, where it is absent. */
 int64_t provider_ttl_s(struct members *m, int64_t max);
-/* "rate" is the role's; here it becomes a known member, and a sensible number. */
-void provider_common(struct members *m);
 
 /* When the message is worth nothing any more, in seconds from now: its own end, at most ttl_s; at least 1. */
 int64_t provider_left_s(const struct push_message *m, int64_t now_us, int64_t ttl_s);

@@ -120,11 +120,17 @@ static enum rc obtain(struct push_tokens *t, const struct slot *s, struct push_t
 
 /* ---------------------------------------------------------------------------------------------------- the thread */
 
+/* Ahead of its end, but not before half of its life is over: a provider may give short ones. */
+static int64_t renew_at_us(const struct slot *s, const struct push_token *token)
+{
+    int64_t half_us = (token->expires_us - token->obtained_us) / 2;
+    return token->expires_us - (s->kind->renew_ahead_us < half_us ? s->kind->renew_ahead_us : half_us);
+}
+
 /* Good for so long that nobody need renew it now. */
 static bool is_good(const struct slot *s, const struct push_token *token, int64_t useless_until_us)
 {
-    return token->text != NULL && token->obtained_us > useless_until_us &&
-           token->expires_us - s->kind->renew_ahead_us > clock_utc_us();
+    return token->text != NULL && token->obtained_us > useless_until_us && renew_at_us(s, token) > clock_utc_us();
 }
 
 static enum rc open_session(struct push_tokens *t, struct err *err)
@@ -241,7 +247,7 @@ static int64_t due_ms(const struct slot *s)
     if (s->fresh.text == NULL || s->fresh.obtained_us <= s->useless_until_us) {
         left_ms = 0;
     } else {
-        int64_t ms = (s->fresh.expires_us - s->kind->renew_ahead_us - clock_utc_us()) / 1000;
+        int64_t ms = (renew_at_us(s, &s->fresh) - clock_utc_us()) / 1000;
         left_ms = ms < 0 ? 0 : (ms < LOOK_MS ? ms + 1 : LOOK_MS);
     }
     return now + left_ms > s->next_ms ? now + left_ms : s->next_ms;

@@ -7,8 +7,8 @@
 #include "push/provider_apns.h"
 #include "support/test_keys.h"
 
-#define CONFIG                                                                                         \
-    "{\"kind\":\"apns\",\"team_id\":\"TEAM000001\",\"key_id\":\"KEY0000001\",\"key_file\":\"key.p8\"," \
+#define CONFIG                                                                       \
+    "{\"team_id\":\"TEAM000001\",\"key_id\":\"KEY0000001\",\"key_file\":\"key.p8\"," \
     "\"topic\":\"com.example.shop\"%s}"
 #define DEVICE "00ffAA11"
 

@@ -7,7 +7,7 @@
 #include "provider_rig.h"
 #include "push/provider_fcm.h"
 
-#define CONFIG "{\"kind\":\"fcm\",\"service_account_file\":\"account.json\"%s}"
+#define CONFIG "{\"service_account_file\":\"account.json\"%s}"
 #define FCM_TYPE "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 #define BAD_TYPE "type.googleapis.com/google.rpc.BadRequest"
 
@@ -17,7 +17,7 @@ static struct err err;
 static void setup(void)
 {
     provider_rig_begin(&rig);
-    provider_rig_open(&rig, &provider_fcm, "{\"kind\":\"fcm\",\"service_account_file\":\"account.json\"}");
+    provider_rig_open(&rig, &provider_fcm, "{\"service_account_file\":\"account.json\"}");
 }
 
 static void teardown(void)

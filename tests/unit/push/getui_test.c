@@ -7,11 +7,10 @@
 #include "provider_rig.h"
 #include "push/provider_getui.h"
 
-#define CONFIG                                                                                                       \
-    "{\"kind\":\"getui\",\"app_id\":\"AppA\",\"app_key_file\":\"app.key\",\"master_secret_file\":\"master.secret\"," \
-    "\"rate\":500%s}"
-#define PLAIN \
-    "{\"kind\":\"getui\",\"app_id\":\"AppA\",\"app_key_file\":\"app.key\",\"master_secret_file\":\"master.secret\"}"
+#define CONFIG                                                                                   \
+    "{\"app_id\":\"AppA\",\"app_key_file\":\"app.key\",\"master_secret_file\":\"master.secret\"" \
+    "%s}"
+#define PLAIN "{\"app_id\":\"AppA\",\"app_key_file\":\"app.key\",\"master_secret_file\":\"master.secret\"}"
 
 static struct provider_rig rig;
 static struct err err;
@@ -322,7 +321,7 @@ Test(getui, settings_that_are_wrong_are_named)
         cr_assert(strstr(err.text, rows[i].says) != NULL, "%s: %s", rows[i].more, err.text);
         cr_assert(err_is_config(&err));
     }
-    cr_assert_eq(provider_rig_try(&rig, &provider_getui, "{\"kind\":\"getui\",\"app_id\":\"../x\"}", &err), RC_FATAL);
+    cr_assert_eq(provider_rig_try(&rig, &provider_getui, "{\"app_id\":\"../x\"}", &err), RC_FATAL);
     cr_assert(strstr(err.text, "app_id") != NULL, "%s", err.text);
     provider_rig_put(&rig, "app.key", RIG_APP_KEY, 0644);
     cr_assert_eq(provider_rig_try(&rig, &provider_getui, PLAIN, &err), RC_FATAL);
