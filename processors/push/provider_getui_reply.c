@@ -38,7 +38,7 @@ const struct push_code GETUI_STATUSES[] = {
     {"no_user", PUSH_INVALID_TARGET, 0, false},
     {"TokenMD5NoUsers", PUSH_INVALID_TARGET, 0, false},
     {"TokenMD5Error", PUSH_INVALID_TARGET, 0, false},
-    {"AppidError", PUSH_INVALID_TARGET, 0, false}, /* the cid is another app's */
+    {"AppidError", PUSH_SUSPECT, 0, false}, /* the cid is another app's, or our app_id is wrong */
     {"flow_exceeded", PUSH_THROTTLED, MINUTE_MS, false},
     {"busy", PUSH_THROTTLED, 0, false},
     {NULL, PUSH_PROVIDER_DOWN, 0, false},
