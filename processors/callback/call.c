@@ -40,7 +40,7 @@ static void settle(struct call *c, const struct decision *decision, struct outco
     if (decision->outcome == OUTCOME_RETRY || decision->outcome == OUTCOME_DEAD_LETTER) {
         log_outcome(c, decision, facts);
     }
-    if (outcome_emit(c->cb->writer, task, &c->event, decision, facts, &err) != RC_OK) {
+    if (callback_outcome_emit(c->cb->writer, task, &c->event, decision, facts, &err) != RC_OK) {
         why.message = err.text;
         delivery_finish(task, RC_FATAL, &why);
         return;

@@ -91,7 +91,7 @@ static void callback_free(struct callback *cb)
 {
     cb->admission = admission_free(cb->admission);
     cb->metrics = callback_metrics_free(cb->metrics);
-    cb->writer = outcome_writer_free(cb->writer);
+    cb->writer = outcome_record_free(cb->writer);
     cb->reader = event_reader_free(cb->reader);
     avro_set_free(cb->set);
     platforms_done(&cb->platforms);
@@ -154,7 +154,7 @@ static enum rc make_parts(struct callback *cb, const struct config *cfg, struct 
     TRY(platforms_load(&cb->platforms, environ, err));
     TRY(schemas_avro_set(&cb->set, err));
     TRY(event_reader_create(cb->set, &cb->reader, err));
-    TRY(outcome_writer_create(cb->set, strcmp(config_str(cfg, "value.format"), "json") == 0, &cb->writer, err));
+    TRY(callback_outcomes_create(cb->set, strcmp(config_str(cfg, "value.format"), "json") == 0, &cb->writer, err));
     cb->admission = admission_create(&cb->platforms, &limits);
     cb->metrics = callback_metrics_create(&cb->platforms);
     return open_engine(cb, cfg, err);
@@ -168,7 +168,7 @@ static void log_platforms(const struct platforms *platforms)
         log_write(LOG_INFO, CALLBACK_AREA,
                   p->keys != NULL ? "platform" : "platform without a secret: its events become dead letters",
                   KV_S("platform", p->name), KV_I("timeout_ms", p->timeout_ms), KV_I("max_retries", p->max_retries),
-                  KV_I("batch_size", p->batch_size), KV_I("first_retry_ms", p->steps_ms[0]), KV_END);
+                  KV_I("batch_size", p->batch_size), KV_I("first_retry_ms", p->schedule.steps_ms[0]), KV_END);
     }
 }
 

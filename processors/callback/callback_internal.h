@@ -18,7 +18,7 @@ struct callback {
     struct platforms platforms;
     struct avro_set *set;
     struct event_reader *reader;
-    struct outcome_writer *writer;
+    struct outcome_record *writer;
     struct admission *admission;
     struct callback_metrics *metrics;
     struct http_engine *engine;

@@ -6,25 +6,15 @@
 
 #include "base/mem.h"
 
-#define PARK_MS_FIRST 1000
-
 const char *outcome_name(enum outcome outcome)
 {
     static const char *const names[] = {"delivered", "retry", "parked", "dead_letter"};
     return (size_t)outcome < ARRAY_SIZE(names) ? names[outcome] : "unknown";
 }
 
-static int64_t with_jitter(int64_t ms, uint64_t random)
-{
-    uint64_t most = (uint64_t)ms * RETRY_JITTER_PERCENT / 100;
-    return ms + (int64_t)(most == 0 ? 0 : random % (most + 1));
-}
-
 struct decision decide_parked(unsigned streak, uint64_t random)
 {
-    int64_t ms = streak >= 6 ? PARK_MS_MAX : (int64_t)PARK_MS_FIRST << streak;
-    int64_t jittered = with_jitter(ms, random);
-    return (struct decision){.outcome = OUTCOME_PARKED, .delay_ms = jittered > PARK_MS_MAX ? PARK_MS_MAX : jittered};
+    return (struct decision){.outcome = OUTCOME_PARKED, .delay_ms = retry_park_ms(streak, random)};
 }
 
 static struct decision after_failure(const struct platform *platform, int64_t round_attempts, int64_t retry_after_ms,
@@ -33,10 +23,8 @@ static struct decision after_failure(const struct platform *platform, int64_t ro
     if (round_attempts >= platform->max_retries) { /* this was attempt number round_attempts + 1 */
         return (struct decision){.outcome = OUTCOME_DEAD_LETTER, .was_request = true, .delay_ms = -1};
     }
-    size_t last = platform->n_steps - 1;
-    size_t step = round_attempts < 0 ? 0 : ((uint64_t)round_attempts < last ? (size_t)round_attempts : last);
-    int64_t delay_ms = platform->steps_ms[step] > retry_after_ms ? platform->steps_ms[step] : retry_after_ms;
-    return (struct decision){.outcome = OUTCOME_RETRY, .was_request = true, .delay_ms = with_jitter(delay_ms, random)};
+    int64_t delay_ms = retry_schedule_ms(&platform->schedule, round_attempts, retry_after_ms, random);
+    return (struct decision){.outcome = OUTCOME_RETRY, .was_request = true, .delay_ms = delay_ms};
 }
 
 struct decision decide(const struct platform *platform, int64_t round_attempts, const struct http_meaning *meaning,

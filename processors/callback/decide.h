@@ -23,9 +23,6 @@ struct decision {
     int64_t delay_ms; /* -1 for delivered and dead letters */
 };
 
-#define PARK_MS_MAX 60000
-#define RETRY_JITTER_PERCENT 10 /* at most so much is added to a step, never taken away */
-
 /*
  * round_attempts: used up before this one. retry_after_ms: -1 = none. random: any number.
  */
@@ -33,7 +30,7 @@ struct decision decide(const struct platform *platform, int64_t round_attempts, 
                        int64_t retry_after_ms, uint64_t random);
 
 /* No attempt is made now because the endpoint, or we, have too much to do: 1 s, doubled each time in a row, at most
- * PARK_MS_MAX. */
+ * RETRY_PARK_MS_MAX. */
 struct decision decide_parked(unsigned streak, uint64_t random);
 
 #endif

@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "callback/decide.h"
 #include "callback/event.h"
-#include "runtime/delivery.h"
+#include "runtime/outcome_record.h"
 
 /* What happened, for people and for grouping. */
 struct outcome_facts {
@@ -20,15 +20,13 @@ struct outcome_facts {
     int64_t happened_at_us; /* UTC */
 };
 
-struct outcome_writer;
-
-/* set must outlive the writer. FATAL: the set has no such schema. */
-enum rc outcome_writer_create(const struct avro_set *set, bool json, struct outcome_writer **out_writer,
-                              struct err *err) MUST_USE;
-struct outcome_writer *outcome_writer_free(struct outcome_writer *w); /* accepts NULL, returns NULL */
+/* set must outlive it. FATAL: the set has no such schema. */
+enum rc callback_outcomes_create(const struct avro_set *set, bool json, struct outcome_record **out_record,
+                                 struct err *err) MUST_USE;
 
 /* Emits the outcome beside the task's result. FATAL: it cannot be encoded (never, of an event that was read). */
-enum rc outcome_emit(struct outcome_writer *w, struct delivery_task *task, const struct callback_event *event,
-                     const struct decision *decision, const struct outcome_facts *facts, struct err *err) MUST_USE;
+enum rc callback_outcome_emit(struct outcome_record *r, struct delivery_task *task, const struct callback_event *event,
+                              const struct decision *decision, const struct outcome_facts *facts,
+                              struct err *err) MUST_USE;
 
 #endif

@@ -16,7 +16,6 @@
 #define PREFIX "AI_CS_PLATFORM_"
 #define MIDDLE "_CALLBACK_"
 #define SECRET_BYTES_MAX 8192
-#define STEP_SECONDS_MAX (7 * 24 * 3600)
 
 static const struct {
     const char *suffix;
@@ -56,36 +55,9 @@ static struct platform *add(struct platforms *p, const char *name)
                              .max_retries = 5,
                              .poll_interval_ms = 5000,
                              .batch_size = 20,
-                             .steps_ms = {10000, 30000, 60000, 300000, 900000},
-                             .n_steps = 5};
+                             .schedule = {.steps_ms = {10000, 30000, 60000, 300000, 900000}, .n = 5}};
     (void)snprintf(row->name, sizeof row->name, "%s", name);
     return row;
-}
-
-/* "10,30,60" */
-static bool parse_schedule(struct platform *row, const char *text)
-{
-    size_t n = 0;
-    for (;;) {
-        size_t length = strcspn(text, ",");
-        char item[16];
-        int64_t seconds = 0;
-        if (n == PLATFORM_STEPS_MAX || length >= sizeof item) {
-            return false;
-        }
-        memcpy(item, text, length);
-        item[length] = '\0';
-        if (!option_parse_int(item, 1, STEP_SECONDS_MAX, &seconds)) {
-            return false;
-        }
-        row->steps_ms[n++] = seconds * 1000;
-        text += length;
-        if (*text == '\0') {
-            row->n_steps = n;
-            return true;
-        }
-        text++;
-    }
 }
 
 static enum rc read_secret(const char *path, char out[SECRET_BYTES_MAX], struct err *err)
@@ -133,7 +105,7 @@ static enum rc set(struct platform *row, const char *suffix, const char *value, 
         }
         return RC_OK;
     }
-    if (strcmp(suffix, "RETRY_SCHEDULE_SEC") == 0 && !parse_schedule(row, value)) {
+    if (strcmp(suffix, "RETRY_SCHEDULE_SEC") == 0 && !retry_schedule_parse(value, &row->schedule)) {
         return wrong(err, variable, name_n, "expected 1 to 32 numbers of seconds from 1 to 604800, e.g. 10,30,60");
     }
     for (size_t i = 0; i < ARRAY_SIZE(NUMBERS); i++) {

@@ -20,16 +20,15 @@
 
 #include "base/err.h"
 #include "crypto/webhook.h"
+#include "runtime/retry_schedule.h"
 
 #define PLATFORMS_MAX 256
 #define PLATFORM_NAME_MAX 64
-#define PLATFORM_STEPS_MAX 32
 
 struct platform {
     char name[PLATFORM_NAME_MAX]; /* as in the environment: SUB2API, NEW_API */
     int64_t timeout_ms, max_retries, poll_interval_ms, batch_size;
-    int64_t steps_ms[PLATFORM_STEPS_MAX]; /* the schedule; beyond its end the last step repeats */
-    size_t n_steps;
+    struct retry_schedule schedule;
     struct webhook_keys *keys; /* NULL = no secret */
 };
 

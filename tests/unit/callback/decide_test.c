@@ -7,7 +7,7 @@
 #include "base/mem.h"
 
 static const struct platform PLATFORM = {
-    .max_retries = 5, .steps_ms = {10000, 30000, 60000, 300000, 900000}, .n_steps = 5};
+    .max_retries = 5, .schedule = {.steps_ms = {10000, 30000, 60000, 300000, 900000}, .n = 5}};
 static const struct http_meaning OK = {HTTP_OK, "ok", false};
 static const struct http_meaning RETRY = {HTTP_RETRY, "timeout", false};
 static const struct http_meaning REFUSED = {HTTP_REJECT, "address-refused", false};
@@ -19,7 +19,7 @@ Test(decide, six_attempts_by_the_schedule)
     for (int64_t used = 0; used < 5; used++) {
         for (uint64_t random = 0; random < 5000; random += 7) {
             struct decision d = decide(&PLATFORM, used, &RETRY, -1, random * 1000003);
-            int64_t step = PLATFORM.steps_ms[used];
+            int64_t step = PLATFORM.schedule.steps_ms[used];
             cr_assert(d.outcome == OUTCOME_RETRY && d.was_request);
             cr_assert(d.delay_ms >= step && d.delay_ms <= step + step / 10, "%lld", (long long)d.delay_ms);
         }
@@ -31,7 +31,7 @@ Test(decide, six_attempts_by_the_schedule)
 
 Test(decide, beyond_the_schedule_the_last_step_repeats)
 {
-    struct platform p = {.max_retries = 100, .steps_ms = {1000, 2000}, .n_steps = 2};
+    struct platform p = {.max_retries = 100, .schedule = {.steps_ms = {1000, 2000}, .n = 2}};
     cr_assert_eq(decide(&p, 0, &RETRY, -1, 0).delay_ms, 1000);
     cr_assert_eq(decide(&p, 1, &RETRY, -1, 0).delay_ms, 2000);
     cr_assert_eq(decide(&p, 2, &RETRY, -1, 0).delay_ms, 2000);
@@ -65,10 +65,10 @@ Test(decide, parking_grows_to_a_minute)
     for (unsigned streak = 0; streak < 100; streak++) {
         struct decision d = decide_parked(streak, 0);
         cr_assert(d.outcome == OUTCOME_PARKED && !d.was_request);
-        cr_assert(d.delay_ms >= before && d.delay_ms <= PARK_MS_MAX);
-        cr_assert(decide_parked(streak, UINT64_MAX).delay_ms <= PARK_MS_MAX);
+        cr_assert(d.delay_ms >= before && d.delay_ms <= RETRY_PARK_MS_MAX);
+        cr_assert(decide_parked(streak, UINT64_MAX).delay_ms <= RETRY_PARK_MS_MAX);
         before = d.delay_ms;
     }
-    cr_assert_eq(before, PARK_MS_MAX);
+    cr_assert_eq(before, RETRY_PARK_MS_MAX);
     cr_assert_str_eq(outcome_name(OUTCOME_DEAD_LETTER), "dead_letter");
 }

@@ -38,9 +38,9 @@ Test(platform, defaults_are_the_runbooks)
     const struct platform *row = platforms_find(&platforms, "sub2api");
     cr_assert_not_null(row);
     cr_assert(row->timeout_ms == 3000 && row->max_retries == 5 && row->poll_interval_ms == 5000);
-    cr_assert(row->batch_size == 20 && row->n_steps == 5);
+    cr_assert(row->batch_size == 20 && row->schedule.n == 5);
     static const int64_t steps[] = {10000, 30000, 60000, 300000, 900000};
-    cr_assert_arr_eq(row->steps_ms, steps, sizeof steps);
+    cr_assert_arr_eq(row->schedule.steps_ms, steps, sizeof steps);
     cr_assert_null(platforms_find(&platforms, "newapi"), "no secret");
     cr_assert_null(platforms_find(&platforms, "other"));
     cr_assert_null(platforms_find(&platforms, ""));
@@ -51,7 +51,7 @@ Test(platform, any_name_with_a_secret_is_one)
     cr_assert_eq(load(P "NEW_API_CALLBACK_SECRET=" SECRET, P "NEW_API_CALLBACK_RETRY_SCHEDULE_SEC=1,2"), RC_OK);
     const struct platform *row = platforms_find(&platforms, "New-Api");
     cr_assert_not_null(row);
-    cr_assert(row->n_steps == 2 && row->steps_ms[1] == 2000);
+    cr_assert(row->schedule.n == 2 && row->schedule.steps_ms[1] == 2000);
     cr_assert_eq(load(P "X_CALLBACK_Y_CALLBACK_SECRET=" SECRET, P "X_CALLBACK_Y_CALLBACK_MAX_RETRIES=0"), RC_OK);
     cr_assert_not_null(platforms_find(&platforms, "x_callback_y"));
     cr_assert_eq(platforms_find(&platforms, "x_callback_y")->max_retries, 0);
