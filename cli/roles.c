@@ -9,13 +9,14 @@
 #include "callback/callback.h"
 #include "delivery_state/sink.h"
 #include "gateway/gateway.h"
-#include "notify/notify.h"
+const struct role *const ROLES[] = {&relay_role, &gateway_role, &callback_role, &notify_role,
+                                    &push_role,  &account_role, &sink_role};
 #include "relay/relay.h"
 #include "runtime/core_options.h"
 #include "runtime/delivery.h"
 
-const struct role *const ROLES[] = {&relay_role,  &gateway_role, &callback_role,
-                                    &notify_role, &account_role, &sink_role};
+const struct role *const ROLES[] = {&relay_role, &gateway_role, &callback_role, &notify_role,
+                                    &push_role,  &account_role, &sink_role};
 const size_t ROLES_N = ARRAY_SIZE(ROLES);
 
 const struct role *role_find(const char *name)

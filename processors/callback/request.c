@@ -61,21 +61,6 @@ static enum rc add_copied(struct request *r, struct arena *a, const char *name, 
     return value == NULL ? RC_OK : add_attribute(r, a, name, value, err);
 }
 
-/* version-traceid-parentid-flags in lower-case hexadecimal (https://www.w3.org/TR/trace-context/#traceparent-header).
- */
-static bool is_traceparent(const char *s)
-{
-    static const char form[] = "xx-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
-
-    for (size_t i = 0; i < sizeof(form) - 1; i++) {
-        bool hex = (s[i] >= '0' && s[i] <= '9') || (s[i] >= 'a' && s[i] <= 'f');
-        if (form[i] == '-' ? s[i] != '-' : !hex) {
-            return false; /* also where s ends */
-        }
-    }
-    return s[sizeof(form) - 1] == '\0';
-}
-
 static enum rc add_signature(struct request *r, const struct platform *platform, const struct callback_event *event,
                              int64_t now_seconds, struct arena *a, struct err *err)
 {
@@ -102,11 +87,8 @@ enum rc request_make(const struct platform *platform, const struct callback_even
     TRY(add_attribute(out, a, "ce-type", event->event_type, err));
     TRY(add_copied(out, a, "ce-source", record, "ce_source", err));
     TRY(add_copied(out, a, "ce-time", record, "ce_time", err));
-    const char *trace = event->traceparent;
-    if (trace == NULL) {
-        trace = delivery_header(record, "traceparent", NULL);
-    }
-    if (trace != NULL && is_traceparent(trace)) {
+    const char *trace = delivery_trace(record, event->traceparent);
+    if (trace != NULL) {
         add(out, "traceparent", trace);
     }
     return RC_OK;

@@ -20,6 +20,7 @@
 #include "push/kinds.h"
 #include "push/member.h"
 #include "push/message_json.h"
+#include "push/providers.h"
 #include "push/reply.h"
 
 #define BODY_BYTES_MAX ((size_t)8 << 20)
@@ -62,6 +63,15 @@ static enum rc cloud_open(const struct json_t *config, const char *directory, vo
     c->url = xstrdup(url);
     *out_self = c;
     return RC_OK;
+}
+
+void *provider_cloud_make(const char *url, const char *secret)
+{
+    struct cloud *c = xcalloc(1, sizeof *c);
+
+    c->url = xstrdup(url);
+    c->secret = secret[0] == '\0' ? NULL : xstrdup(secret);
+    return c;
 }
 
 static bool cloud_together(const void *self, const struct push_message *a, const struct push_message *b)
