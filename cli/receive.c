@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/option.h"
 #include "commands.h"
 #include "file.h"
 #include "receiver/receiver.h"
@@ -17,6 +18,8 @@
 #define ENV_SECRET "_CALLBACK_SECRET"
 #define ENV_SECRET_FILE "_CALLBACK_SECRET_FILE"
 #define IDS_MAX_MAX 10000000
+#define PUSH_SECRET_ENV "CLOUD_FUNC_SECRET"
+#define PUSH_SECRET_BYTES_MAX 4096
 
 struct platforms {
     struct receiver_platform rows[RECEIVER_PLATFORMS_MAX];
@@ -100,6 +103,21 @@ static enum rc keys_of_environment(struct platforms *p, struct err *err)
     return RC_OK;
 }
 
+/* Of a file, or of the environment; NULL = there is none. Heap. */
+static enum rc push_secret_read(const struct cli *cli, char **out_secret, struct err *err)
+{
+    const char *path = cli_flag(cli, "push-secret-file");
+    const char *value = getenv(PUSH_SECRET_ENV);
+    path = path == NULL && value == NULL ? getenv(PUSH_SECRET_ENV "_FILE") : path;
+    if (path == NULL || path[0] == '\0') {
+        *out_secret = value == NULL || value[0] == '\0' ? NULL : xstrdup(value);
+        return RC_OK;
+    }
+    TRY(config_read_secret(path, PUSH_SECRET_BYTES_MAX, out_secret, err));
+    (*out_secret)[strcspn(*out_secret, "\r\n")] = '\0';
+    return RC_OK;
+}
+
 static void print_line(void *opaque, const char *line)
 {
     const struct cli *cli = opaque;
@@ -127,6 +145,10 @@ int cmd_receive(const struct cli *cli)
     if (cli_flag_int(cli, "ids-max", 1, IDS_MAX_MAX, &ids_max, &err) != RC_OK) {
         return cli_usage(cli, "%s", err.text);
     }
+    CLEANUP(freep) char *push_secret = NULL;
+    if (push_secret_read(cli, &push_secret, &err) != RC_OK) {
+        return cli_fail("receive", &err);
+    }
     const char *files = cli_flag(cli, "secret-file");
     enum rc rc = files != NULL ? keys_of_flag(&platforms, files, &err) : keys_of_environment(&platforms, &err);
     if (rc != RC_OK) {
@@ -136,6 +158,7 @@ int cmd_receive(const struct cli *cli)
     const struct receiver_options opt = {.address = address == NULL ? ADDRESS : address,
                                          .platforms = platforms.rows,
                                          .n_platforms = platforms.n,
+                                         .push_secret = push_secret,
                                          .ids_max = (size_t)ids_max,
                                          .on_line = print_line,
                                          .opaque = (void *)(uintptr_t)cli};

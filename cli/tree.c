@@ -207,6 +207,7 @@ static const struct command_flag RECEIVE_FLAGS[] = {
     {"listen", "ADDRESS", "Where to listen (default 127.0.0.1:7601; port 0 = any free one)."},
     {"secret-file", "[PLATFORM=]FILE[,...]", "Keys to verify with, instead of those in the environment."},
     {"ids-max", "N", "Ids and keys that are remembered; later ones are only counted (default 100000)."},
+    {"push-secret-file", "FILE", "Secret of /push, instead of CLOUD_FUNC_SECRET or CLOUD_FUNC_SECRET_FILE."},
 };
 
 static const struct command_flag TOPOLOGY_FLAGS[] = {
@@ -375,6 +376,9 @@ static const struct command COMMANDS[] = {
          "     /drip/MS      a body that never ends, a byte every MS milliseconds\n"
          "     /endless      a body that never ends, as fast as it goes\n"
          "The words may stand behind others (/sub2api/fail/2) or in ?do=fail/2; ?platform=NAME names the keys.\n\n"
+         "POST /push takes messages for devices as the cloud function of deploy/uniCloud does; words go behind it\n"
+         "(/push/status/503). A request_id is taken once. A cid that begins with offline-, ignore- or gone- is\n"
+         "answered so.\n\n"
          "GET /stats shows the counts, /stats?ids=1 each id; POST /control {\"clear\": true} forgets them, and\n"
          "{\"mended\": [\"/shop\"]} answers 200 on paths that begin so, until another list takes its place. One line\n"
          "of JSON a request on stdout, the counts at the end. Keys come from AI_CS_PLATFORM_NAME_CALLBACK_SECRET\n"

@@ -107,6 +107,9 @@ static bool is_hanging(struct receiver *r)
 
 static enum MHD_Result fine(struct request *q)
 {
+    if (q->is_push) {
+        return push_accept(q);
+    }
     return request_answer(q, MHD_HTTP_OK, "{\"ok\": true}\n", NULL, NULL);
 }
 

@@ -51,6 +51,7 @@ static void obey(struct receiver *r, const struct orders *o)
     if (o->clear != NULL) {
         (void)pthread_mutex_lock(&r->lock);
         tally_clear(&r->tally);
+        pushes_clear(&r->pushes);
         (void)pthread_mutex_unlock(&r->lock);
     }
 }

@@ -21,6 +21,12 @@ void receiver_stats(struct receiver *r, bool with_ids, struct buf *out)
 {
     (void)pthread_mutex_lock(&r->lock);
     tally_json(&r->tally, with_ids, out);
+    if (r->pushes.requests > 0 && out->len > 2) {
+        out->len -= 2; /* "}\n" */
+        (void)buf_puts(out, ", \"push\": ");
+        pushes_json(&r->pushes, with_ids, out);
+        (void)buf_puts(out, "}\n");
+    }
     (void)pthread_mutex_unlock(&r->lock);
 }
 
@@ -80,6 +86,9 @@ static enum MHD_Result decide(struct request *q)
     if (strcmp(q->method, MHD_HTTP_METHOD_POST) != 0) {
         return request_answer(q, MHD_HTTP_METHOD_NOT_ALLOWED, "{\"error\": \"POST a callback, or GET /stats\"}\n",
                               MHD_HTTP_HEADER_ALLOW, "POST");
+    }
+    if (strncmp(q->path, "/push", 5) == 0 && (q->path[5] == '\0' || q->path[5] == '/')) {
+        return push_route(q);
     }
     return strcmp(q->path, "/control") == 0 ? request_control(q) : callback(q);
 }
@@ -147,10 +156,11 @@ static void on_completed(void *opaque, struct MHD_Connection *conn, void **reque
         tally_end(&q->r->tally, &q->mark);
         (void)pthread_mutex_unlock(&q->r->lock);
     }
-    bool is_callback = q->counted || q->reason != WEBHOOK_OK;
+    bool is_callback = q->counted || q->is_push || q->reason != WEBHOOK_OK;
     if (is_callback && q->r->opt.on_line != NULL) {
         write_line(q, complete);
     }
+    push_done(q);
     buf_done(&q->body);
     free(q->path);
     free(q->id);
@@ -168,6 +178,7 @@ enum rc receiver_start(const struct receiver_options *opt, struct receiver **out
     r->opt = *opt;
     r->hang = true;
     tally_init(&r->tally, opt->ids_max == 0 ? RECEIVER_IDS_MAX : opt->ids_max);
+    pushes_init(&r->pushes, opt->ids_max == 0 ? RECEIVER_IDS_MAX : opt->ids_max);
     enum rc rc = waiter_start(r, err);
     if (rc == RC_OK) {
         rc = listen_open(&address, 1, &fd, r->address, &loopback, err);
@@ -203,6 +214,7 @@ struct receiver *receiver_stop(struct receiver *r)
     (void)pthread_mutex_destroy(&r->lock);
     (void)pthread_cond_destroy(&r->changed);
     tally_done(&r->tally);
+    pushes_done(&r->pushes);
     free(r);
     return NULL;
 }

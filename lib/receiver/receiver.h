@@ -4,6 +4,8 @@
  * (receiver/behave.h). For partners who want to see what arrives, for the demonstration and for tests.
  *
  *     POST /anything      a callback; 401 with the reason when its signature is wrong
+ *     POST /push          messages for devices, as the cloud function of deploy/uniCloud takes them; also with words of
+ *                         receiver/behave.h behind it
  *     GET /stats[?ids=1]  the counts as JSON
  *     POST /control       {"hang": false} answers all that hang and hangs no more, true hangs again; {"clear": true}
  *                         forgets the counts; {"mended": ["/shop", ...]} answers 200 on paths that begin so, whatever
@@ -36,6 +38,7 @@ struct receiver_options {
     const char *address;                       /* "127.0.0.1:7601"; port 0 = any */
     const struct receiver_platform *platforms; /* belong to the caller until stop; none = nothing is verified */
     size_t n_platforms;
+    const char *push_secret;                         /* of /push, NULL = it is not verified; belongs to the caller */
     size_t ids_max;                                  /* 0 = RECEIVER_IDS_MAX */
     void (*on_line)(void *opaque, const char *line); /* a finished request as one line of JSON, or NULL; any thread */
     void *opaque;

@@ -9,6 +9,7 @@
 #include "http/listen.h"
 #include "receiver/behave.h"
 #include "receiver/mended.h"
+#include "receiver/pushes.h"
 #include "receiver/receiver.h"
 #include "receiver/tally.h"
 
@@ -36,6 +37,10 @@ struct request {
     char *id;
     int64_t began_ms; /* monotonic */
 
+    bool is_push, push_single;
+    struct json_t *push;  /* the messages, an array */
+    size_t *push_numbers; /* in the receiver's pushes */
+
     /* Under the receiver's lock: */
     bool waiting; /* suspended and in the list */
     bool gone;    /* the client has closed the connection meanwhile */
@@ -53,6 +58,7 @@ struct receiver {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct tally tally;
+    struct pushes pushes;
     struct request *waiting;
     bool hang, stopping;
     pthread_t timer;
@@ -71,6 +77,11 @@ enum MHD_Result request_answer(struct request *q, unsigned status, const char *t
 
 /* POST /control: does what it says, or answers 400 and does none of it. */
 enum MHD_Result request_control(struct request *q);
+
+/* push_route.c: POST /push; what is answered when all is well; the request's end. */
+enum MHD_Result push_route(struct request *q);
+enum MHD_Result push_accept(struct request *q);
+void push_done(struct request *q);
 
 /* The verdict on a complete request, and whose keys said so. */
 enum webhook_reason request_verify(struct request *q);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One message: read, looked at, given to its provider's lane, settled. */
+/* One message: read, looked at, given to its provider, settled. */
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,10 +55,10 @@ static void finish(struct message *m, const struct push_decision *decision, cons
     struct delivery_why why = {.class = facts->class, .message = facts->message};
     struct err err = {0};
 
-    facts->provider = m->lane == NULL ? NULL : m->lane->provider->name;
+    facts->provider = m->outlet == NULL ? NULL : m->outlet->provider->name;
     facts->happened_at_us = clock_utc_us();
     why.delivery_count = (int)m->event.round_attempts + (decision->was_request ? 1 : 0);
-    push_count_outcome(p->metrics, m->lane == NULL ? NULL : m->lane->provider, decision->outcome);
+    push_count_outcome(p->metrics, m->outlet == NULL ? NULL : m->outlet->provider, decision->outcome);
     if (decision->outcome != PUSH_DELIVERED && decision->outcome != PUSH_PARKED) {
         log_outcome(m, decision, facts);
     }
@@ -76,10 +76,10 @@ void message_settle(struct message *m, const struct push_result *result, const s
     const struct push_verdict_row *row = &PUSH_VERDICTS_TABLE[result->verdict];
     const struct push_case c = {.verdict = result->verdict,
                                 .asked = r != NULL,
-                                .circuit_open = m->lane != NULL && m->lane->circuit.state != CIRCUIT_CLOSED,
+                                .circuit_open = m->outlet != NULL && m->outlet->circuit.state != CIRCUIT_CLOSED,
                                 .round_attempts = m->event.round_attempts,
                                 .retry_after_ms = result->retry_after_ms,
-                                .park_ms = row->outcome == PUSH_PARKED || row->opens ? lane_park_ms(m->lane) : -1};
+                                .park_ms = row->outcome == PUSH_PARKED || row->opens ? outlet_park_ms(m->outlet) : -1};
     struct push_decision decision = push_decide(&p->policy, &c, push_random(p));
     bool good = decision.outcome == PUSH_DELIVERED;
     struct push_facts facts = {.status = r == NULL ? 0 : r->status,
@@ -87,13 +87,13 @@ void message_settle(struct message *m, const struct push_result *result, const s
                                .class = good ? NULL : row->name,
                                .message = good ? NULL : text_of(result)};
 
-    push_count_verdict(p->metrics, m->lane == NULL ? NULL : m->lane->provider, result->verdict);
+    push_count_verdict(p->metrics, m->outlet == NULL ? NULL : m->outlet->provider, result->verdict);
     finish(m, &decision, result, &facts);
 }
 
 void message_park(struct message *m, const char *class, const char *why)
 {
-    struct push_decision decision = {.outcome = PUSH_PARKED, .delay_ms = lane_park_ms(m->lane)};
+    struct push_decision decision = {.outcome = PUSH_PARKED, .delay_ms = outlet_park_ms(m->outlet)};
     struct push_facts facts = {.duration_ms = -1, .class = class, .message = why};
 
     finish(m, &decision, NULL, &facts);
@@ -136,7 +136,7 @@ static void enter(struct message *m)
     }
     msg->traceparent = delivery_trace(m->record, m->event.traceparent);
     m->waiter = (struct waiter){.message = msg, .since_ms = clock_mono_ms()};
-    m->lane = &p->lanes[provider - p->providers.rows];
+    m->outlet = &p->outlets[provider - p->providers.rows];
     if (m->record->behind) {
         message_park(m, "key-busy", "earlier messages of its recipient take too long");
         return;
@@ -146,7 +146,7 @@ static void enter(struct message *m)
         message_settle(m, &result, NULL);
         return;
     }
-    lane_enter(m->lane, m);
+    outlet_enter(m->outlet, m);
 }
 
 void message_start(void *ctx, const struct delivery_event *record, struct delivery_task *task)
@@ -172,7 +172,7 @@ void message_cancel(void *ctx, struct delivery_task *task)
 
     (void)ctx;
     if (m->waiter.queued) {
-        queue_remove(&m->lane->queue, &m->waiter);
+        queue_remove(&m->outlet->queue, &m->waiter);
     }
     if (m->send != NULL) {
         send_forget(m->send, m->index);

@@ -124,7 +124,7 @@ uint64_t push_random(struct push *p)
 
 /* ---------------------------------------------------------------------------------------------------- what is shown */
 
-static void show(struct lane *l)
+static void show(struct outlet *l)
 {
     const struct push_gauges gauges = {.in_flight = l->in_flight,
                                        .waiting = l->queue.n,
@@ -134,7 +134,7 @@ static void show(struct lane *l)
     push_show(l->push->metrics, l->provider, &gauges);
 }
 
-static void describe(struct lane *l, struct buf *out)
+static void describe(struct outlet *l, struct buf *out)
 {
     char problem[ERR_TEXT_MAX] = "";
     uint64_t version = 0;
@@ -142,7 +142,7 @@ static void describe(struct lane *l, struct buf *out)
 
     if (l->circuit.state != CIRCUIT_CLOSED) {
         (void)buf_printf(out, "%s%s: circuit open: %.120s", out->len > 0 ? "; " : "", l->provider->name, l->trouble);
-    } else if (lane_token(l, &version) == NULL) {
+    } else if (outlet_token(l, &version) == NULL) {
         push_token_problem(l->push->tokens, l->token, problem, sizeof problem, &refused);
         (void)buf_printf(out, "%s%s: no token%s%.120s", out->len > 0 ? "; " : "", l->provider->name,
                          problem[0] != '\0' ? ": " : "", problem);
@@ -155,7 +155,7 @@ static void show_ready(struct push *p)
     CLEANUP(buf_done) struct buf text;
     buf_init(&text, sizeof p->said - 1);
     for (size_t i = 0; i < p->providers.n; i++) {
-        describe(&p->lanes[i], &text);
+        describe(&p->outlets[i], &text);
     }
     if (text.len == 0) {
         (void)buf_printf(&text, "%zu and the selftest's", p->providers.n - 1);
@@ -171,7 +171,7 @@ static void show_ready(struct push *p)
 static void pump_all(struct push *p)
 {
     for (size_t i = 0; i < p->providers.n; i++) {
-        lane_pump(&p->lanes[i]);
+        outlet_pump(&p->outlets[i]);
     }
 }
 
@@ -180,8 +180,8 @@ static void on_tick(uv_timer_t *timer)
     struct push *p = timer->data;
 
     for (size_t i = 0; i < p->providers.n; i++) {
-        lane_tick(&p->lanes[i]);
-        show(&p->lanes[i]);
+        outlet_tick(&p->outlets[i]);
+        show(&p->outlets[i]);
     }
     show_ready(p);
 }
@@ -313,7 +313,7 @@ static enum rc make_parts(struct push *p, const struct config *cfg, struct err *
     return open_engine(p, cfg, err);
 }
 
-static void make_lanes(struct push *p, const struct config *cfg)
+static void make_outlets(struct push *p, const struct config *cfg)
 {
     const struct push_tokens_options opt = {.loop = delivery_loop(p->d),
                                             .database_url = config_str(cfg, "database.url"),
@@ -324,8 +324,8 @@ static void make_lanes(struct push *p, const struct config *cfg)
     p->tokens = push_tokens_create(&opt);
     for (size_t i = 0; i < p->providers.n; i++) {
         const struct provider *provider = &p->providers.rows[i];
-        struct lane *l = &p->lanes[i];
-        *l = (struct lane){.push = p, .provider = provider};
+        struct outlet *l = &p->outlets[i];
+        *l = (struct outlet){.push = p, .provider = provider};
         bucket_init(&l->bucket, provider->rate, clock_mono_ms());
         if (provider->kind->needs_token) {
             l->token = push_tokens_add(p->tokens, provider->name, provider->kind, provider->self);
@@ -359,7 +359,7 @@ static enum rc push_open(struct delivery *d, void **out_ctx, struct err *err)
         push_free(p);
         return err->rc;
     }
-    make_lanes(p, cfg);
+    make_outlets(p, cfg);
     p->handles = 4; /* two timers, engine, tokens */
     (void)uv_timer_init(delivery_loop(d), &p->tick);
     (void)uv_timer_init(delivery_loop(d), &p->wake);

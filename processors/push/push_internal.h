@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside of the push processor: push.c (life), message.c (one message from record to outcome), lane.c (a provider: who
+ * Inside of the push processor: push.c (life), message.c (one message from record to outcome), outlet.c (a provider: who
  * may go), send.c (one request). One thread: the loop's.
  */
 #ifndef SLUICE_PUSH_INTERNAL_H
@@ -23,7 +23,7 @@ struct push;
 struct send;
 
 /* A provider at work. */
-struct lane {
+struct outlet {
     struct push *push;
     const struct provider *provider;
     size_t token; /* number of its token, where its kind needs one */
@@ -47,7 +47,7 @@ struct push {
     struct push_metrics *metrics;
     struct push_tokens *tokens;
     struct http_engine *engine;
-    struct lane lanes[PROVIDERS_MAX]; /* as providers.rows */
+    struct outlet outlets[PROVIDERS_MAX]; /* as providers.rows */
     struct push_policy policy;
     int64_t batch_wait_ms, wait_ms, park_ms_max;
     uv_timer_t tick, wake;
@@ -62,7 +62,7 @@ struct push {
 struct message {
     struct waiter waiter;
     struct push *push;
-    struct lane *lane;
+    struct outlet *outlet;
     struct delivery_task *task;
     const struct delivery_event *record;
     struct push_event event;
@@ -73,7 +73,7 @@ struct message {
 
 /* One request under way, with memory of its own: its messages may end before it. */
 struct send {
-    struct lane *lane;
+    struct outlet *outlet;
     struct send *prev, *next;
     struct arena arena;
     struct http_call *http;
@@ -86,7 +86,7 @@ struct send {
 
 /* For jitter: a system call for each message would be too much. */
 uint64_t push_random(struct push *p);
-void push_wake_at(struct push *p, int64_t at_ms); /* the lanes are pumped then, at the latest */
+void push_wake_at(struct push *p, int64_t at_ms); /* the outlets are pumped then, at the latest */
 
 /* message.c: functions of struct delivery_processor, and the end of a message. Its task is gone after each settle. */
 void message_start(void *ctx, const struct delivery_event *record, struct delivery_task *task);
@@ -98,22 +98,22 @@ void message_settle(struct message *m, const struct push_result *result, const s
 void message_park(struct message *m, const char *class, const char *why);
 void message_fail(struct message *m, const struct err *err);
 
-/* lane.c */
+/* outlet.c */
 /* Waits for its turn, or is parked at once. */
-void lane_enter(struct lane *l, struct message *m);
+void outlet_enter(struct outlet *l, struct message *m);
 /* As much goes as may. */
-void lane_pump(struct lane *l);
+void outlet_pump(struct outlet *l);
 /* To be said some times a second. */
-void lane_tick(struct lane *l);
+void outlet_tick(struct outlet *l);
 /* What the results of a request say of the provider. our_fault: nothing. */
-void lane_learn(struct lane *l, const struct send *s, const struct push_result *results, const struct http_result *r,
+void outlet_learn(struct outlet *l, const struct send *s, const struct push_result *results, const struct http_result *r,
                 bool our_fault);
-int64_t lane_park_ms(struct lane *l);
-const char *lane_token(struct lane *l, uint64_t *out_version); /* NULL = there is none */
+int64_t outlet_park_ms(struct outlet *l);
+const char *outlet_token(struct outlet *l, uint64_t *out_version); /* NULL = there is none */
 
 /* send.c */
 /* Takes the waiters. */
-void send_start(struct lane *l, struct waiter *const *waiters, size_t n);
+void send_start(struct outlet *l, struct waiter *const *waiters, size_t n);
 /* A message's task goes, the request goes on for the others, or is broken off. */
 void send_forget(struct send *s, size_t index);
 void send_pool_free(struct push *p);

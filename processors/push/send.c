@@ -13,7 +13,7 @@
 
 /* ---------------------------------------------------------------------------------------------------- memory */
 
-static struct send *make(struct lane *l, struct waiter *const *waiters, size_t n)
+static struct send *make(struct outlet *l, struct waiter *const *waiters, size_t n)
 {
     struct push *p = l->push;
     struct send *s = p->pool;
@@ -25,7 +25,7 @@ static struct send *make(struct lane *l, struct waiter *const *waiters, size_t n
         s = xcalloc(1, sizeof(*s));
         arena_init(&s->arena, CHUNK_BYTES);
     }
-    s->lane = l;
+    s->outlet = l;
     s->n = n;
     s->http = NULL;
     s->probe = false;
@@ -50,7 +50,7 @@ static struct send *make(struct lane *l, struct waiter *const *waiters, size_t n
 /* It is under way no more. */
 static void leave(struct send *s)
 {
-    struct lane *l = s->lane;
+    struct outlet *l = s->outlet;
 
     *(s->prev != NULL ? &s->prev->next : &l->sends) = s->next;
     if (s->next != NULL) {
@@ -110,7 +110,7 @@ static bool without_answer(const struct http_result *r, struct push_result *out)
 /* Another token, or another request without the others, may help: it comes first again. True: that was done. */
 static bool again(struct send *s, struct message *m, const struct push_result *result)
 {
-    bool renew = result->renew_token && s->lane->provider->kind->needs_token && !m->renewed;
+    bool renew = result->renew_token && s->outlet->provider->kind->needs_token && !m->renewed;
     bool alone = result->alone && s->n > 1;
 
     if (!renew && !alone) {
@@ -118,9 +118,9 @@ static bool again(struct send *s, struct message *m, const struct push_result *r
     }
     m->renewed = m->renewed || renew;
     m->waiter.alone = m->waiter.alone || alone;
-    queue_put_back(&s->lane->queue, &m->waiter);
+    queue_put_back(&s->outlet->queue, &m->waiter);
     if (renew) {
-        push_token_refused(s->lane->push->tokens, s->lane->token, s->token_version);
+        push_token_refused(s->outlet->push->tokens, s->outlet->token, s->token_version);
     }
     return true;
 }
@@ -145,7 +145,7 @@ static void settle_all(struct send *s, const struct push_result *results, const 
 static void on_done(void *opaque, const struct http_result *r)
 {
     struct send *s = opaque;
-    struct lane *l = s->lane;
+    struct outlet *l = s->outlet;
     const struct provider *provider = l->provider;
     struct push_result *results = arena_alloc(&s->arena, s->n * sizeof *results);
     bool our_fault = false;
@@ -159,10 +159,10 @@ static void on_done(void *opaque, const struct http_result *r)
         provider->kind->reply(provider->self, s->m, s->n, r, clock_utc_us(), results);
     }
     leave(s);
-    lane_learn(l, s, results, our_fault ? NULL : r, our_fault);
+    outlet_learn(l, s, results, our_fault ? NULL : r, our_fault);
     settle_all(s, our_fault ? NULL : results, r, r->meaning.class, r->message);
     release(l->push, s);
-    lane_pump(l);
+    outlet_pump(l);
 }
 
 /* ---------------------------------------------------------------------------------------------------- the request */
@@ -173,14 +173,14 @@ static void put_back_alone(struct send *s)
     for (size_t i = s->n; i > 0; i--) {
         struct message *m = take(s, i - 1);
         m->waiter.alone = true;
-        queue_put_back(&s->lane->queue, &m->waiter);
+        queue_put_back(&s->outlet->queue, &m->waiter);
     }
 }
 
 /* No request has left. */
 static void not_sent(struct send *s, bool made, const struct err *err)
 {
-    struct lane *l = s->lane;
+    struct outlet *l = s->outlet;
     bool alone = s->n == 1;
     /* A URL that is not called is the provider's configuration, a message that cannot be put into a request its own. */
     struct push_result result = push_result_of(made ? PUSH_AUTH : PUSH_PAYLOAD, err->code, err->text);
@@ -192,7 +192,7 @@ static void not_sent(struct send *s, bool made, const struct err *err)
         struct push_result *results = arena_alloc(&s->arena, s->n * sizeof *results);
         push_reply_all(&result, s->n, results);
         if (made) {
-            lane_learn(l, s, results, NULL, false);
+            outlet_learn(l, s, results, NULL, false);
         }
         settle_all(s, results, NULL, NULL, NULL);
     } else if (err->rc == RC_RETRY) {
@@ -211,14 +211,14 @@ static void not_sent(struct send *s, bool made, const struct err *err)
     release(l->push, s);
 }
 
-void send_start(struct lane *l, struct waiter *const *waiters, size_t n)
+void send_start(struct outlet *l, struct waiter *const *waiters, size_t n)
 {
     const struct provider *provider = l->provider;
     const struct provider_kind *kind = provider->kind;
     struct send *s = make(l, waiters, n);
     struct push_request request = {0};
     struct err err = {0};
-    const char *token = lane_token(l, &s->token_version);
+    const char *token = outlet_token(l, &s->token_version);
 
     s->probe = l->circuit.state != CIRCUIT_CLOSED;
     circuit_began(&l->circuit);
@@ -280,8 +280,8 @@ void send_forget(struct send *s, size_t index)
         s->http = NULL;
         leave(s);
         if (s->probe) {
-            circuit_lost(&s->lane->circuit, clock_mono_ms());
+            circuit_lost(&s->outlet->circuit, clock_mono_ms());
         }
-        release(s->lane->push, s);
+        release(s->outlet->push, s);
     }
 }

@@ -15,7 +15,7 @@
 /* ---------------------------------------------------------------------------------------------------- pace */
 
 /* Milliseconds from one message to the next when it works as fast as it may. */
-static double message_ms(const struct lane *l)
+static double message_ms(const struct outlet *l)
 {
     double call_ms = l->call_ms > 0 ? l->call_ms : CALL_MS_FIRST;
     double at_once = (double)l->provider->streams * (l->batch_n > 1 ? l->batch_n : 1);
@@ -25,7 +25,7 @@ static double message_ms(const struct lane *l)
     return by_rate > ms ? by_rate : ms;
 }
 
-int64_t lane_park_ms(struct lane *l)
+int64_t outlet_park_ms(struct outlet *l)
 {
     int64_t now = clock_mono_ms();
     int64_t longest = l->push->park_ms_max;
@@ -44,7 +44,7 @@ int64_t lane_park_ms(struct lane *l)
     return ms;
 }
 
-const char *lane_token(struct lane *l, uint64_t *out_version)
+const char *outlet_token(struct outlet *l, uint64_t *out_version)
 {
     *out_version = 0;
     return l->provider->kind->needs_token
@@ -54,7 +54,7 @@ const char *lane_token(struct lane *l, uint64_t *out_version)
 
 /* ---------------------------------------------------------------------------------------------------- parking */
 
-static void park_first(struct lane *l, const char *class, const char *why)
+static void park_first(struct outlet *l, const char *class, const char *why)
 {
     struct waiter *w = l->queue.head;
 
@@ -62,20 +62,20 @@ static void park_first(struct lane *l, const char *class, const char *why)
     message_park(message_of(w), class, why);
 }
 
-static void park_open(struct lane *l)
+static void park_open(struct outlet *l)
 {
     for (size_t n = l->queue.n; n > 0 && l->queue.n > 0; n--) { /* each may bring another one of its key */
         park_first(l, "circuit-open", l->trouble);
     }
 }
 
-static const char *why_it_waits(struct lane *l, char *text, size_t size, const char **out_class)
+static const char *why_it_waits(struct outlet *l, char *text, size_t size, const char **out_class)
 {
     uint64_t version = 0;
     bool refused = false;
 
     *out_class = "provider-busy";
-    if (lane_token(l, &version) != NULL) {
+    if (outlet_token(l, &version) != NULL) {
         return l->bucket.not_before_ms > clock_mono_ms() ? "the provider wants a pause"
                                                          : "the provider has as many requests as it takes";
     }
@@ -84,13 +84,13 @@ static const char *why_it_waits(struct lane *l, char *text, size_t size, const c
     return text[0] != '\0' ? text : "there is no token yet";
 }
 
-void lane_tick(struct lane *l)
+void outlet_tick(struct outlet *l)
 {
     char text[ERR_TEXT_MAX] = "";
     const char *class = NULL;
     int64_t now = clock_mono_ms();
 
-    lane_pump(l);
+    outlet_pump(l);
     while (l->queue.n > 0 && now - l->queue.head->since_ms > l->push->wait_ms) {
         const char *why = why_it_waits(l, text, sizeof text, &class);
         park_first(l, class, why);
@@ -100,7 +100,7 @@ void lane_tick(struct lane *l)
 /* ---------------------------------------------------------------------------------------------------- going */
 
 /* The first is too old by now: it goes, and true. */
-static bool drop_expired(struct lane *l)
+static bool drop_expired(struct outlet *l)
 {
     struct message *m = message_of(l->queue.head);
     struct push_result result;
@@ -119,12 +119,12 @@ static size_t least(size_t a, size_t b)
 }
 
 /* How many may go in one request now; 0 = none, and the loop is woken when that may have changed. */
-static size_t may_go(struct lane *l, int64_t now)
+static size_t may_go(struct outlet *l, int64_t now)
 {
     uint64_t version = 0;
     size_t max = l->circuit.state == CIRCUIT_CLOSED ? (size_t)l->provider->batch : 1;
 
-    if (l->in_flight >= (size_t)l->provider->streams || lane_token(l, &version) == NULL) {
+    if (l->in_flight >= (size_t)l->provider->streams || outlet_token(l, &version) == NULL) {
         return 0; /* an answer, or the token's coming, pumps */
     }
     if (max > 1 && !queue_is_ripe(&l->queue, max, now, l->push->batch_wait_ms)) {
@@ -139,7 +139,7 @@ static size_t may_go(struct lane *l, int64_t now)
     return want;
 }
 
-static void pump(struct lane *l)
+static void pump(struct outlet *l)
 {
     struct waiter *taken[PUSH_BATCH_MAX];
     const struct provider *provider = l->provider;
@@ -162,7 +162,7 @@ static void pump(struct lane *l)
     }
 }
 
-void lane_pump(struct lane *l)
+void outlet_pump(struct outlet *l)
 {
     if (!l->pumping) { /* what is settled in here may bring the next message of its key */
         l->pumping = true;
@@ -171,7 +171,7 @@ void lane_pump(struct lane *l)
     }
 }
 
-void lane_enter(struct lane *l, struct message *m)
+void outlet_enter(struct outlet *l, struct message *m)
 {
     int64_t now = clock_mono_ms();
     double wait_ms = (double)(l->queue.n + 1) * message_ms(l);
@@ -185,7 +185,7 @@ void lane_enter(struct lane *l, struct message *m)
         return;
     }
     queue_append(&l->queue, &m->waiter);
-    lane_pump(l);
+    outlet_pump(l);
 }
 
 /* ---------------------------------------------------------------------------------------------------- learning */
@@ -219,7 +219,7 @@ static struct sum sum_of(const struct send *s, const struct push_result *results
     return sum;
 }
 
-static void opened(struct lane *l, const struct push_result *why)
+static void opened(struct outlet *l, const struct push_result *why)
 {
     (void)snprintf(l->trouble, sizeof l->trouble, "%s%s%s%s%s", PUSH_VERDICTS_TABLE[why->verdict].name,
                    why->code[0] != '\0' ? " " : "", why->code, why->message[0] != '\0' ? ": " : "", why->message);
@@ -229,7 +229,7 @@ static void opened(struct lane *l, const struct push_result *why)
 }
 
 /* Some of a request's messages may be told from others: the provider is well if any of them was. */
-static void judge(struct lane *l, const struct sum *sum)
+static void judge(struct outlet *l, const struct sum *sum)
 {
     if (sum->good > 0) {
         if (circuit_good(&l->circuit)) {
@@ -242,7 +242,7 @@ static void judge(struct lane *l, const struct sum *sum)
     }
 }
 
-void lane_learn(struct lane *l, const struct send *s, const struct push_result *results, const struct http_result *r,
+void outlet_learn(struct outlet *l, const struct send *s, const struct push_result *results, const struct http_result *r,
                 bool our_fault)
 {
     struct sum sum = sum_of(s, results);
