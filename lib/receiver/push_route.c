@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * POST /push: what the cloud function of deploy/uniCloud does, without phones. The signature is checked, a request_id is
- * taken once, each message has its own answer; what the cid begins with decides which: offline-, ignore-, gone-.
+ * POST /push: what the cloud function of deploy/uniCloud does, without phones. The signature is checked, a request_id
+ * is taken once, each message has its own answer; what the cid begins with decides which: offline-, ignore-, gone-.
  */
 #include <inttypes.h>
 #include <jansson.h>
@@ -41,9 +41,8 @@ static enum webhook_reason check(const struct request *q, const char *secret)
     if (off > WEBHOOK_TOLERANCE_SECONDS || off < -WEBHOOK_TOLERANCE_SECONDS) {
         return off > 0 ? WEBHOOK_TIMESTAMP_TOO_OLD : WEBHOOK_TIMESTAMP_TOO_NEW;
     }
-    const struct sha256_part parts[] = {{.bytes = time, .n = strlen(time)},
-                                        {.bytes = ".", .n = 1},
-                                        {.bytes = buf_str(&q->body), .n = q->body.len}};
+    const struct sha256_part parts[] = {
+        {.bytes = time, .n = strlen(time)}, {.bytes = ".", .n = 1}, {.bytes = buf_str(&q->body), .n = q->body.len}};
     hmac_sha256(secret, strlen(secret), parts, ARRAY_SIZE(parts), mac);
     sha256_hex(mac, sizeof mac, want);
     return secret_same(want, given) ? WEBHOOK_OK : WEBHOOK_SIGNATURE_WRONG;
@@ -98,8 +97,8 @@ static void begin(struct request *q)
     (void)pthread_mutex_lock(&q->r->lock);
     for (size_t i = 0; i < n; i++) {
         const json_t *m = json_array_get(q->push, i);
-        q->push_numbers[i] = pushes_begin(&q->r->pushes, text(m, "request_id"), text(m, "push_clientid"),
-                                          text(m, "title"));
+        q->push_numbers[i] =
+            pushes_begin(&q->r->pushes, text(m, "request_id"), text(m, "push_clientid"), text(m, "title"));
     }
     size_t first = q->push_numbers[0];
     q->mark.attempt = first == NAMES_NONE ? 1 : q->r->pushes.ids[first].attempts; /* for fail/N */
@@ -153,7 +152,9 @@ static bool begins(const char *text_, const char *with)
 
 static const char *status_of(const char *cid)
 {
-    return begins(cid, "offline-") ? "successed_offline" : begins(cid, "ignore-") ? "successed_ignore" : "successed_online";
+    return begins(cid, "offline-")  ? "successed_offline"
+           : begins(cid, "ignore-") ? "successed_ignore"
+                                    : "successed_online";
 }
 
 static void add_answer(const struct request *q, const json_t *m, struct buf *out)

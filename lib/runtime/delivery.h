@@ -62,8 +62,8 @@ struct delivery_event {
 /* The value of the last header of that name, NULL when there is none. */
 const char *delivery_header(const struct delivery_event *event, const char *name, size_t *out_len);
 
-/* The trace it belongs to: field (a value of the record's own, NULL = it has none), else its header; NULL where that is no
- * trace context (W3C). */
+/* The trace it belongs to: field (a value of the record's own, NULL = it has none), else its header; NULL where that is
+ * no trace context (W3C). */
 const char *delivery_trace(const struct delivery_event *event, const char *field);
 
 /* A record to be published. Everything is copied. */

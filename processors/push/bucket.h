@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How many messages a provider gets in a second: what is configured, less after it has said that it is too much, and more
- * again, little by little. Arithmetic only. Thread: one.
+ * How many messages a provider gets in a second: what is configured, less after it has said that it is too much, and
+ * more again, little by little. Arithmetic only. Thread: one.
  */
 #ifndef SLUICE_PUSH_BUCKET_H
 #define SLUICE_PUSH_BUCKET_H

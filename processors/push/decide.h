@@ -22,11 +22,11 @@ struct push_decision {
 
 struct push_case {
     enum push_verdict verdict;
-    bool asked;              /* a request was made */
-    bool circuit_open;       /* the provider's: what is its fault costs nobody's budget */
-    int64_t round_attempts;  /* used up before this one */
-    int64_t retry_after_ms;  /* -1 = none */
-    int64_t park_ms;         /* delay where it is parked */
+    bool asked;             /* a request was made */
+    bool circuit_open;      /* the provider's: what is its fault costs nobody's budget */
+    int64_t round_attempts; /* used up before this one */
+    int64_t retry_after_ms; /* -1 = none */
+    int64_t park_ms;        /* delay where it is parked */
 };
 
 /* random: any number. */

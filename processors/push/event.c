@@ -32,10 +32,18 @@ enum field {
     FIELDS
 };
 static const char *const NAMES[FIELDS] = {
-    [F_ID] = "event_id",         [F_MESSAGE] = "message_id",   [F_GENERATION] = "generation",
-    [F_APPID] = "appid",         [F_CID] = "cid",              [F_PLATFORM] = "platform",
-    [F_TITLE] = "title",         [F_BODY] = "body",            [F_PAYLOAD] = "payload",
-    [F_EXPIRES] = "expires_at",  [F_QUEUE_SEQ] = "queue_seq",  [F_ROUND] = "round_attempts",
+    [F_ID] = "event_id",
+    [F_MESSAGE] = "message_id",
+    [F_GENERATION] = "generation",
+    [F_APPID] = "appid",
+    [F_CID] = "cid",
+    [F_PLATFORM] = "platform",
+    [F_TITLE] = "title",
+    [F_BODY] = "body",
+    [F_PAYLOAD] = "payload",
+    [F_EXPIRES] = "expires_at",
+    [F_QUEUE_SEQ] = "queue_seq",
+    [F_ROUND] = "round_attempts",
     [F_TRACEPARENT] = "traceparent",
 };
 

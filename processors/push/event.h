@@ -28,8 +28,8 @@ enum rc push_event_read(struct push_reader *r, const void *value, size_t n, stru
                         struct err *err) MUST_USE;
 
 /*
- * May it leave at all? False: *out says why not: PUSH_EXPIRED, PUSH_EMPTY (no title, body or target: with some providers
- * an empty target is everybody), PUSH_PAYLOAD (payload is no JSON object, the target too long).
+ * May it leave at all? False: *out says why not: PUSH_EXPIRED, PUSH_EMPTY (no title, body or target: with some
+ * providers an empty target is everybody), PUSH_PAYLOAD (payload is no JSON object, the target too long).
  */
 bool push_event_ok(const struct push_event *e, int64_t now_us, struct push_result *out);
 

@@ -113,8 +113,9 @@ static void settle_no_provider(struct message *m)
     const struct push_message *msg = &m->event.message;
     char text[PUSH_MESSAGE_MAX];
 
-    (void)snprintf(text, sizeof text, "no provider for app %.80s, platform %.40s: see push.providers.file, CLOUD_FUNC_URL",
-                   msg->appid, msg->platform == NULL ? "unknown" : msg->platform);
+    (void)snprintf(text, sizeof text,
+                   "no provider for app %.80s, platform %.40s: see push.providers.file, CLOUD_FUNC_URL", msg->appid,
+                   msg->platform == NULL ? "unknown" : msg->platform);
     struct push_result result = push_result_of(PUSH_NO_PROVIDER, NULL, text);
     message_settle(m, &result, NULL);
 }

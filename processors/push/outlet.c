@@ -47,9 +47,8 @@ int64_t outlet_park_ms(struct outlet *l)
 const char *outlet_token(struct outlet *l, uint64_t *out_version)
 {
     *out_version = 0;
-    return l->provider->kind->needs_token
-               ? push_token_text(l->push->tokens, l->token, clock_utc_us(), out_version)
-               : "";
+    return l->provider->kind->needs_token ? push_token_text(l->push->tokens, l->token, clock_utc_us(), out_version)
+                                          : "";
 }
 
 /* ---------------------------------------------------------------------------------------------------- parking */
@@ -236,14 +235,14 @@ static void judge(struct outlet *l, const struct sum *sum)
             l->free_ms = 0;
             log_write(LOG_INFO, PUSH_AREA, "a provider is back", KV_S("provider", l->provider->name), KV_END);
         }
-    } else if (sum->worst != NULL && circuit_bad(&l->circuit, sum->auth > 0, l->push->park_ms_max, clock_mono_ms(),
-                                                 push_random(l->push))) {
+    } else if (sum->worst != NULL &&
+               circuit_bad(&l->circuit, sum->auth > 0, l->push->park_ms_max, clock_mono_ms(), push_random(l->push))) {
         opened(l, sum->worst);
     }
 }
 
-void outlet_learn(struct outlet *l, const struct send *s, const struct push_result *results, const struct http_result *r,
-                bool our_fault)
+void outlet_learn(struct outlet *l, const struct send *s, const struct push_result *results,
+                  const struct http_result *r, bool our_fault)
 {
     struct sum sum = sum_of(s, results);
 

@@ -216,7 +216,8 @@ static enum rc read_file(struct providers *p, const struct providers_options *op
                             p->file == NULL ? why.text : "it is something else");
     }
     const char *slash = strrchr(opt->file, '/');
-    CLEANUP(freep) char *directory =
+    CLEANUP(freep)
+    char *directory =
         slash == NULL ? xstrdup(".") : xstrndup(opt->file, slash == opt->file ? 1 : (size_t)(slash - opt->file));
     TRY(read_providers(p, opt, directory, err));
     return read_apps(p, err);

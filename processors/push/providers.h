@@ -6,8 +6,8 @@
  *      "apps": {"APPID": {"android": "NAME", "ios": "NAME2", "*": "NAME"}, "APPID2": "NAME"},
  *      "default": "NAME"}
  *
- * What a provider has besides these is its kind's (docs/express.md). Without a file the cloud function of CLOUD_FUNC_URL
- * is the provider of every app. The app "selftest" always has the mock.
+ * What a provider has besides these is its kind's (docs/express.md). Without a file the cloud function of
+ * CLOUD_FUNC_URL is the provider of every app. The app "selftest" always has the mock.
  */
 #ifndef SLUICE_PUSH_PROVIDERS_H
 #define SLUICE_PUSH_PROVIDERS_H
@@ -38,8 +38,8 @@ struct providers {
 };
 
 struct providers_options {
-    const char *file;       /* "" = none */
-    const char *cloud_url;  /* "" = none; counts without a file only */
+    const char *file;         /* "" = none */
+    const char *cloud_url;    /* "" = none; counts without a file only */
     const char *cloud_secret; /* "" = none */
     /* What holds where a provider says nothing. */
     int64_t rate, streams, timeout_ms;

@@ -126,10 +126,8 @@ uint64_t push_random(struct push *p)
 
 static void show(struct outlet *l)
 {
-    const struct push_gauges gauges = {.in_flight = l->in_flight,
-                                       .waiting = l->queue.n,
-                                       .rate = l->bucket.limit,
-                                       .circuit = (int)l->circuit.state};
+    const struct push_gauges gauges = {
+        .in_flight = l->in_flight, .waiting = l->queue.n, .rate = l->bucket.limit, .circuit = (int)l->circuit.state};
 
     push_show(l->push->metrics, l->provider, &gauges);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside of the push processor: push.c (life), message.c (one message from record to outcome), outlet.c (a provider: who
- * may go), send.c (one request). One thread: the loop's.
+ * Inside of the push processor: push.c (life), message.c (one message from record to outcome), outlet.c (a provider:
+ * who may go), send.c (one request). One thread: the loop's.
  */
 #ifndef SLUICE_PUSH_INTERNAL_H
 #define SLUICE_PUSH_INTERNAL_H
@@ -106,8 +106,8 @@ void outlet_pump(struct outlet *l);
 /* To be said some times a second. */
 void outlet_tick(struct outlet *l);
 /* What the results of a request say of the provider. our_fault: nothing. */
-void outlet_learn(struct outlet *l, const struct send *s, const struct push_result *results, const struct http_result *r,
-                bool our_fault);
+void outlet_learn(struct outlet *l, const struct send *s, const struct push_result *results,
+                  const struct http_result *r, bool our_fault);
 int64_t outlet_park_ms(struct outlet *l);
 const char *outlet_token(struct outlet *l, uint64_t *out_version); /* NULL = there is none */
 

@@ -46,9 +46,9 @@ void push_count_verdict(struct push_metrics *m, const struct provider *provider,
     struct of_provider *p = of(m, provider);
 
     if (p->verdicts[verdict] == NULL) {
-        p->verdicts[verdict] = metric_counter("sluice_push_total", "What providers have said of messages.",
-                                              "provider=\"%s\",verdict=\"%s\"", p->label,
-                                              PUSH_VERDICTS_TABLE[verdict].name);
+        p->verdicts[verdict] =
+            metric_counter("sluice_push_total", "What providers have said of messages.",
+                           "provider=\"%s\",verdict=\"%s\"", p->label, PUSH_VERDICTS_TABLE[verdict].name);
     }
     metric_inc(p->verdicts[verdict]);
 }
@@ -84,8 +84,8 @@ void push_show(struct push_metrics *m, const struct provider *provider, const st
 
     if (p->in_flight == NULL) {
         p->in_flight = metric_gauge("sluice_push_in_flight", "Requests under way.", "provider=\"%s\"", p->label);
-        p->waiting = metric_gauge("sluice_push_waiting", "Messages that wait for their provider.", "provider=\"%s\"",
-                                  p->label);
+        p->waiting =
+            metric_gauge("sluice_push_waiting", "Messages that wait for their provider.", "provider=\"%s\"", p->label);
         p->rate = metric_gauge("sluice_push_rate_limit", "Messages a second at most now; 0 = no limit.",
                                "provider=\"%s\"", p->label);
         p->circuit = metric_gauge("sluice_push_circuit_open",

@@ -19,8 +19,8 @@ void push_count_request(struct push_metrics *m, const struct provider *provider,
 
 struct push_gauges {
     size_t in_flight, waiting;
-    double rate;  /* messages a second; 0 = no limit */
-    int circuit;  /* 0 closed, 1 open, 2 probing */
+    double rate; /* messages a second; 0 = no limit */
+    int circuit; /* 0 closed, 1 open, 2 probing */
 };
 void push_show(struct push_metrics *m, const struct provider *provider, const struct push_gauges *g);
 

@@ -24,8 +24,8 @@ void queue_put_back(struct queue *q, struct waiter *w);
 void queue_remove(struct queue *q, struct waiter *w);
 
 /*
- * Takes the first and those of the next ones that may travel with it, at most max and PUSH_BATCH_MAX; the others stay in
- * their order. Returns how many; 0 = nobody waits.
+ * Takes the first and those of the next ones that may travel with it, at most max and PUSH_BATCH_MAX; the others stay
+ * in their order. Returns how many; 0 = nobody waits.
  */
 size_t queue_take(struct queue *q, const struct provider_kind *kind, const void *self, size_t max,
                   struct waiter *out[PUSH_BATCH_MAX]);

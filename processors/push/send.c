@@ -244,7 +244,8 @@ void send_start(struct outlet *l, struct waiter *const *waiters, size_t n)
     }
 }
 
-/* ---------------------------------------------------------------------------------------------------- the task's end */
+/* ---------------------------------------------------------------------------------------------------- the task's end
+ */
 
 static const char *copy_of(struct arena *a, const char *text)
 {

@@ -6,8 +6,8 @@
 
 #include "base/mem.h"
 
-static const struct platform PLATFORM = {
-    .max_retries = 5, .schedule = {.steps_ms = {10000, 30000, 60000, 300000, 900000}, .n = 5}};
+static const struct platform PLATFORM = {.max_retries = 5,
+                                         .schedule = {.steps_ms = {10000, 30000, 60000, 300000, 900000}, .n = 5}};
 static const struct http_meaning OK = {HTTP_OK, "ok", false};
 static const struct http_meaning RETRY = {HTTP_RETRY, "timeout", false};
 static const struct http_meaning REFUSED = {HTTP_REJECT, "address-refused", false};
