@@ -9,8 +9,8 @@
 #include "callback/callback.h"
 #include "delivery_state/sink.h"
 #include "gateway/gateway.h"
-const struct role *const ROLES[] = {&relay_role, &gateway_role, &callback_role, &notify_role,
-                                    &push_role,  &account_role, &sink_role};
+#include "notify/notify.h"
+#include "push/push.h"
 #include "relay/relay.h"
 #include "runtime/core_options.h"
 #include "runtime/delivery.h"

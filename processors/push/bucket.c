@@ -25,7 +25,8 @@ void bucket_init(struct bucket *b, int64_t rate, int64_t now_ms)
     *b = (struct bucket){.configured = (double)rate,
                          .limit = (double)rate,
                          .filled_ms = now_ms,
-                         .changed_ms = now_ms,
+                         .grown_ms = now_ms,
+                         .shrunk_ms = now_ms - SECOND_MS,
                          .second_ms = now_ms};
     b->tokens = size_of(b);
 }
@@ -35,14 +36,14 @@ static void grow(struct bucket *b, int64_t now_ms)
 {
     bool shrunk = b->limit > 0 && (b->configured <= 0 || b->limit < b->configured);
 
-    if (!shrunk || now_ms - b->changed_ms < SECOND_MS || now_ms < b->not_before_ms) {
+    if (!shrunk || now_ms - b->grown_ms < SECOND_MS || now_ms < b->not_before_ms) {
         return;
     }
     if (b->configured <= 0 && b->limit > 2 * b->pace && now_ms - b->not_before_ms > FREE_AGAIN_MS) {
         b->limit = 0; /* it is not the limit that holds us */
     } else {
         b->limit = b->limit * GROW + 1;
-        b->changed_ms = now_ms;
+        b->grown_ms = now_ms;
     }
     if (b->configured > 0 && b->limit > b->configured) {
         b->limit = b->configured;
@@ -95,14 +96,14 @@ void bucket_throttled(struct bucket *b, int64_t retry_after_ms, int64_t now_ms)
     if (b->not_before_ms < now_ms + pause_ms) {
         b->not_before_ms = now_ms + pause_ms;
     }
-    if (b->limit > 0 && b->limit < b->configured && now_ms - b->changed_ms < SECOND_MS) {
+    if (now_ms - b->shrunk_ms < SECOND_MS) {
         return; /* of those that were under way together */
     }
     double pace = b->pace > b->second_sent ? b->pace : b->second_sent;
     double from = b->limit > 0 && (pace <= 0 || b->limit < pace) ? b->limit : pace;
     b->limit = from * SHRINK < 1 ? 1 : from * SHRINK;
     b->tokens = b->tokens > size_of(b) ? size_of(b) : b->tokens;
-    b->changed_ms = now_ms;
+    b->shrunk_ms = b->grown_ms = now_ms;
 }
 
 int64_t bucket_when(struct bucket *b, size_t n, int64_t now_ms)

@@ -14,9 +14,9 @@ struct bucket {
     double limit;      /* now; 0 = none */
     double tokens;
     int64_t filled_ms;
-    int64_t not_before_ms; /* the provider wants a pause */
-    int64_t changed_ms;    /* the limit */
-    double second_sent;    /* in the second that has begun at second_ms */
+    int64_t not_before_ms;       /* the provider wants a pause */
+    int64_t grown_ms, shrunk_ms; /* when the limit was changed last */
+    double second_sent;          /* in the second that has begun at second_ms */
     int64_t second_ms;
     double pace; /* messages a second of late, smoothed */
 };

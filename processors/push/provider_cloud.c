@@ -200,10 +200,11 @@ static bool of_own_entry(const json_t *entry, struct push_result *out)
         *out = of_error(code, json_string_value(json_object_get(entry, "errMsg")));
         return true;
     }
-    if (status != NULL) {
-        *out = of_status(status);
+    if (status == NULL || status[0] == '\0') {
+        return false;
     }
-    return status != NULL;
+    *out = of_status(status);
+    return true;
 }
 
 /* uniPush's own form: {"<taskid>": {"<cid>": status}}. */
@@ -215,7 +216,7 @@ static bool of_task(const json_t *data, const char *cid, struct push_result *out
     json_object_foreach((json_t *)(uintptr_t)data, task, by_cid)
     {
         const char *status = json_string_value(json_object_get(by_cid, cid));
-        if (status != NULL) {
+        if (status != NULL && status[0] != '\0') {
             *out = of_status(status);
             return true;
         }

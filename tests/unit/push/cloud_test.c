@@ -128,9 +128,9 @@ Test(cloud, some_of_several_messages_may_fail)
     struct push_result out[3];
     (void)strcpy(m[1].request_id, "b");
     (void)strcpy(m[2].request_id, "c");
-    struct http_result r = provider_rig_answer(
-        200, "{\"errCode\":0,\"data\":{\"" RIG_ID "\":{\"status\":\"successed_online\"},"
-             "\"b\":{\"errCode\":20001,\"errMsg\":\"cid is invalid\"}}}");
+    struct http_result r =
+        provider_rig_answer(200, "{\"errCode\":0,\"data\":{\"" RIG_ID "\":{\"status\":\"successed_online\"},"
+                                 "\"b\":{\"errCode\":20001,\"errMsg\":\"cid is invalid\"}}}");
     rig.kind->reply(rig.self, list, 3, &r, RIG_NOW_US, out);
     cr_assert(out[0].verdict == PUSH_SENT_ONLINE && out[1].verdict == PUSH_INVALID_TARGET);
     cr_assert(out[2].verdict == PUSH_PROVIDER_DOWN && strcmp(out[2].code, "no-result") == 0);

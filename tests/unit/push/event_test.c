@@ -28,9 +28,9 @@ static void teardown(void)
 
 TestSuite(push_event, .init = setup, .fini = teardown);
 
-#define RECORD                                                                                                       \
-    "{\"event_id\":\"d1\",\"message_id\":\"m1\",\"generation\":2,\"aud\":\"user\",\"recipient_id\":\"7\","            \
-    "\"appid\":\"default\",\"cid\":\"c1\",\"title\":\"t\",\"body\":\"b\",\"payload\":\"{}\",\"queue_seq\":%s,"        \
+#define RECORD                                                                                                 \
+    "{\"event_id\":\"d1\",\"message_id\":\"m1\",\"generation\":2,\"aud\":\"user\",\"recipient_id\":\"7\","     \
+    "\"appid\":\"default\",\"cid\":\"c1\",\"title\":\"t\",\"body\":\"b\",\"payload\":\"{}\",\"queue_seq\":%s," \
     "\"round_attempts\":0,\"created_at\":0}"
 
 static enum rc read_record(const char *queue_seq, struct push_event *e, struct err *err)

@@ -51,8 +51,8 @@ static const char *chosen(const struct providers *p, const char *appid, const ch
     return row == NULL ? "-" : row->name;
 }
 
-#define TWO                                                                                                   \
-    "\"providers\":{\"one\":{\"kind\":\"cloud\",\"url\":\"https://a/\",\"secret_file\":\"cloud.secret\"},"    \
+#define TWO                                                                                                \
+    "\"providers\":{\"one\":{\"kind\":\"cloud\",\"url\":\"https://a/\",\"secret_file\":\"cloud.secret\"}," \
     "\"two\":{\"kind\":\"mock\",\"rate\":7,\"streams\":3,\"timeout_ms\":500}}"
 
 Test(providers, are_chosen_by_app_and_platform)
