@@ -94,14 +94,17 @@ int dlq_query_parse(const struct cli *cli, const char *topic, struct dlq_query *
 
 static enum rc open_database(struct dlq_query *q, struct err *err)
 {
-    PGresult *res CLEANUP(pg_clearp) = NULL;
     const struct pg_options opt = {.app = "sluice dlq",
                                    .schema = config_str(q->cli->cfg, "database.schema"),
                                    .statement_timeout_ms = STATEMENT_TIMEOUT_MS};
     TRY(pg_open(config_str(q->cli->cfg, "database.url"), &opt, &q->conn, err));
-    TRY(pg_exec(q->conn, "SELECT to_regclass('cs_platform_event_outbox') IS NULL", &res, err));
-    if (pg_text(res, 0, 0)[0] == 't') {
-        FAIL(err, RC_FATAL, "table cs_platform_event_outbox does not exist; run `sluice migrate`");
+    for (size_t i = 0; i < ROW_KINDS_N; i++) {
+        PGresult *res CLEANUP(pg_clearp) = NULL;
+        const char *params[] = {ROW_KINDS[i].table};
+        TRY(pg_query(q->conn, "SELECT to_regclass(quote_ident($1)) IS NULL", 1, params, &res, err));
+        if (pg_text(res, 0, 0)[0] == 't') {
+            FAIL(err, RC_FATAL, "table %s does not exist; run `sluice migrate`", ROW_KINDS[i].table);
+        }
     }
     return requeue_session(q->conn, err);
 }

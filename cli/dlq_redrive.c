@@ -76,25 +76,8 @@ static enum rc count_batch(struct letter *letters, size_t n, void *opaque, bool 
     (void)stop;
     (void)err;
     for (size_t i = 0; i < n; i++) {
-        switch (letters[i].state) {
-        case LETTER_OPEN:
-            if (redrive_holds(&r->opt, &letters[i])) {
-                r->found.held++;
-            } else {
-                groups_add(&r->groups, &letters[i]);
-            }
-            break;
-        case LETTER_UNSETTLED:
-            r->found.unsettled++;
-            break;
-        case LETTER_REQUEUED:
-        case LETTER_CLOSED:
-            r->found.already++;
-            break;
-        case LETTER_NO_ROW:
-        case LETTER_GONE:
-            r->found.no_route++;
-            break;
+        if (redrive_wants(&r->opt, &letters[i], &r->found)) {
+            groups_add(&r->groups, &letters[i]);
         }
     }
     return RC_OK;
@@ -103,8 +86,9 @@ static enum rc count_batch(struct letter *letters, size_t n, void *opaque, bool 
 static void add_counts(struct buf *out, const struct redrive_counts *c)
 {
     buf_printf(out,
-               "\"not_settled\":%" PRId64 ",\"no_route\":%" PRId64 ",\"held_back\":%" PRId64 ",\"already\":%" PRId64,
-               c->unsettled, c->no_route, c->held, c->already);
+               "\"not_settled\":%" PRId64 ",\"no_route\":%" PRId64 ",\"held_back\":%" PRId64 ",\"expired\":%" PRId64
+               ",\"inactive\":%" PRId64 ",\"already\":%" PRId64,
+               c->unsettled, c->no_route, c->held, c->expired, c->inactive, c->already);
 }
 
 /* For --dry-run as data, otherwise for whoever is asked. */
@@ -149,6 +133,16 @@ static void note_rest(const struct cli *cli, const struct redrive_counts *c)
         cli_note(cli, "%" PRId64 " held back: they have died %d times or more; --force sends them nevertheless",
                  c->held, REDRIVE_DEATHS_MAX);
     }
+    if (c->expired > 0) {
+        cli_note(cli, "%" PRId64 " held back: too old, nobody would want them now; --force sends them nevertheless",
+                 c->expired);
+    }
+    if (c->inactive > 0) {
+        cli_note(cli,
+                 "%" PRId64 " left: their devices are not active any more; `sluice notify resend` looks for the "
+                 "recipient's others",
+                 c->inactive);
+    }
 }
 
 /* How many will be sent at most. */
@@ -187,7 +181,7 @@ static void audit(const struct redriving *r, const char *what, const struct redr
     log_write(LOG_INFO, "dlq", what, KV_S("operator", operator_name), KV_S("filter", filter),
               KV_S("dlq", r->q.n_topics == 1 ? r->q.topics[0] : "all"), KV_I("open", r->groups.total),
               KV_I("redriven", c->redriven), KV_I("not_settled", c->unsettled), KV_I("no_route", c->no_route),
-              KV_I("held_back", c->held), KV_END);
+              KV_I("held_back", c->held), KV_I("expired", c->expired), KV_I("inactive", c->inactive), KV_END);
 }
 
 static int report(const struct redriving *r, const struct redrive_counts *c)
@@ -213,7 +207,7 @@ static int report(const struct redriving *r, const struct redrive_counts *c)
     if (c->unsettled > 0 && !enough) {
         return EXIT_TRY_AGAIN;
     }
-    return c->no_route + c->held > 0 ? EXIT_REJECTED : EXIT_DONE;
+    return c->no_route + c->held + c->expired + c->inactive > 0 ? EXIT_REJECTED : EXIT_DONE;
 }
 
 static int do_it(struct redriving *r)
@@ -252,7 +246,8 @@ static int redrive(struct redriving *r)
         return EXIT_INTERRUPTED;
     }
     groups_sort(&r->groups);
-    int64_t all = r->groups.total + r->found.held + r->found.unsettled + r->found.no_route + r->found.already;
+    int64_t all = r->groups.total + r->found.held + r->found.expired + r->found.inactive + r->found.unsettled +
+                  r->found.no_route + r->found.already;
     if (all == 0) {
         cli_note(r->cli, "no dead letter matches");
         return r->q.filter.n_ids > 0 ? EXIT_NOT_FOUND : EXIT_DONE;

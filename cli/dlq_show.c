@@ -157,7 +157,7 @@ static enum rc print_one(struct showing *s, const struct letter *l, const struct
         print_record(record, out);
     }
     if (l->event_id[0] != '\0') {
-        TRY(outbox_row_print(s->cli, s->q->conn, l->event_id, out, &found, err));
+        TRY(outbox_row_print(s->cli, s->q->conn, l->kind, l->event_id, out, &found, err));
     } else if (s->cli->json) {
         buf_puts(out, "\"row\":null,\"attempts\":[],\"dead_letter\":null");
     }

@@ -27,20 +27,21 @@
 /* What is to be done with a row; by its state when it was looked at. */
 enum plan { PLAN_NEW_ROUND, PLAN_DUE_NOW, PLAN_LEAVE };
 
+#define COLUMNS "x.id, coalesce(x.queue_seq, 0), x.state, x.ended, x.waits, x.stands"
+/* %s: the rows. */
 static const char BY_ID[] =
-    "SELECT x.id, coalesce(x.queue_seq, 0), x.status, x.queue_txid IS NULL, x.platform, " OUTBOX_STANDING
-    " FROM cs_platform_event_outbox x WHERE x.id = ANY ($2::uuid[]) ORDER BY x.queue_seq NULLS FIRST, x.id";
+    "SELECT " COLUMNS " FROM %s WHERE x.id = ANY ($2::uuid[]) ORDER BY x.queue_seq NULLS FIRST, x.id";
 
-/* Published, and nothing has touched the row since: neither outcome nor repair. */
-static const char STUCK[] =
-    "SELECT x.id, x.queue_seq, x.status, false, x.platform, " OUTBOX_STANDING " FROM cs_platform_event_outbox x"
-    " WHERE x.status = 'pending' AND x.queue_txid IS NOT NULL"
-    " AND greatest(x.created_at, x.updated_at, x.next_attempt_at) < now() - $2::bigint * interval '1 millisecond'"
-    " AND ($3::text IS NULL OR x.platform = $3) AND (" OUTBOX_STANDING ") LIKE 'published%'"
-    " ORDER BY x.queue_seq LIMIT $4::bigint";
+/* Published, and nothing has touched the row since: neither outcome nor repair. %s: the rows, when they were touched.
+ */
+static const char STUCK[] = "SELECT " COLUMNS " FROM %s WHERE NOT x.ended AND NOT x.waits"
+                            " AND %s < now() - $2::bigint * interval '1 millisecond'"
+                            " AND ($3::text IS NULL OR x.about = $3) AND x.stands LIKE 'published%%'"
+                            " ORDER BY x.queue_seq LIMIT $4::bigint";
 
 struct replay {
     const struct cli *cli;
+    const struct row_kind *kind;
     bool stuck;
     int64_t older_ms, limit;
     char *ids[IDS_MAX];
@@ -61,6 +62,7 @@ static enum rc parse(struct replay *r, struct err *err)
     r->stuck = cli_flag(cli, "stuck") != NULL;
     r->older_ms = STUCK_MS_DEFAULT;
     r->limit = STUCK_LIMIT_DEFAULT;
+    TRY(outbox_source(cli, &r->kind, err));
     TRY(cli_flag_each(cli, "id", r->ids, IDS_MAX, &r->n_ids, err));
     if (r->stuck == (r->n_ids > 0)) {
         FAIL(err, RC_REJECT, "expected --id or --stuck, and not both");
@@ -89,7 +91,9 @@ static enum rc query_ids(struct replay *r, struct err *err)
     }
     array_end(&ids);
     const char *params[] = {config_str(r->cli->cfg, "topic.prefix"), buf_str(&ids)};
-    return pg_query(r->conn, BY_ID, ARRAY_SIZE(params), params, &r->found, err);
+    char *from CLEANUP(freep) = outbox_from(r->kind);
+    char *sql CLEANUP(freep) = xasprintf(BY_ID, from);
+    return pg_query(r->conn, sql, ARRAY_SIZE(params), params, &r->found, err);
 }
 
 static enum rc query_stuck(struct replay *r, struct err *err)
@@ -99,15 +103,17 @@ static enum rc query_stuck(struct replay *r, struct err *err)
     (void)snprintf(older, sizeof(older), "%" PRId64, r->older_ms);
     (void)snprintf(limit, sizeof(limit), "%" PRId64, r->limit);
     const char *params[] = {config_str(r->cli->cfg, "topic.prefix"), older, cli_flag(r->cli, "platform"), limit};
-    return pg_query(r->conn, STUCK, ARRAY_SIZE(params), params, &r->found, err);
+    char *from CLEANUP(freep) = outbox_from(r->kind);
+    char *sql CLEANUP(freep) = xasprintf(STUCK, from, outbox_view_of(r->kind)->touched);
+    return pg_query(r->conn, sql, ARRAY_SIZE(params), params, &r->found, err);
 }
 
-static enum plan plan_of(const struct replay *r, const char *status, bool waits)
+static enum plan plan_of(const struct replay *r, bool ended, bool waits)
 {
-    if (r->stuck || strcmp(status, "delivered") == 0 || strcmp(status, "dead_letter") == 0) {
+    if (r->stuck || ended) {
         return PLAN_NEW_ROUND;
     }
-    return waits || strcmp(status, "retrying") == 0 ? PLAN_DUE_NOW : PLAN_LEAVE;
+    return waits ? PLAN_DUE_NOW : PLAN_LEAVE;
 }
 
 /* The same id may have been typed twice, in either case. */
@@ -138,7 +144,7 @@ static enum rc look(struct replay *r, struct err *err)
         int k = (int)i;
         r->rows[i] = (struct requeue_row){
             .id = pg_text(r->found, k, 0), .queue_seq = pg_int(r->found, k, 1, 0), .status = pg_text(r->found, k, 2)};
-        r->plans[i] = plan_of(r, r->rows[i].status, pg_text(r->found, k, 3)[0] == 't');
+        r->plans[i] = plan_of(r, pg_text(r->found, k, 3)[0] == 't', pg_text(r->found, k, 4)[0] == 't');
         r->todo += r->plans[i] != PLAN_LEAVE ? 1 : 0;
         r->left += r->plans[i] == PLAN_LEAVE ? 1 : 0;
     }
@@ -158,7 +164,7 @@ static enum rc requeue(struct replay *r, enum plan plan, enum requeue_round roun
             batch[n++] = r->rows[i];
         }
         if (n == BATCH || (i == r->n && n > 0)) {
-            TRY(requeue_rows(r->conn, batch, n, round, err));
+            TRY(requeue_rows(r->conn, r->kind, batch, n, round, err));
             for (size_t k = 0; k < n; k++) {
                 r->rows[at[k]].new_seq = batch[k].new_seq;
                 r->done += batch[k].new_seq > 0 ? 1 : 0;
@@ -215,9 +221,9 @@ static void audit(const struct replay *r, const char *what)
 {
     char operator_name[AUDIT_NAME_MAX];
     audit_operator(r->cli, operator_name);
-    log_write(LOG_INFO, "outbox", what, KV_S("operator", operator_name), KV_S("selection", r->stuck ? "stuck" : "ids"),
-              KV_S("id", r->n_ids == 1 ? r->ids[0] : ""), KV_I("rows", (int64_t)r->todo),
-              KV_I("replayed", (int64_t)r->done), KV_END);
+    log_write(LOG_INFO, "outbox", what, KV_S("operator", operator_name), KV_S("source", r->kind->source),
+              KV_S("selection", r->stuck ? "stuck" : "ids"), KV_S("id", r->n_ids == 1 ? r->ids[0] : ""),
+              KV_I("rows", (int64_t)r->todo), KV_I("replayed", (int64_t)r->done), KV_END);
 }
 
 static int verdict(const struct replay *r, int code)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A row, its attempts, its dead letter. */
+/* A row and what hangs on it. */
 #include "outbox_row.h"
 
 #include <string.h>
@@ -11,17 +11,6 @@
 #define STATEMENT_TIMEOUT_MS 60000
 #define TIME(column) "to_char(" column ", 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
 
-static const char ROW[] =
-    "SELECT x.platform, x.event_type, x.partition_key, x.callback_target, x.status, " OUTBOX_STANDING
-    ", x.attempt_count || ' (' || x.round_attempts || ' in this round)', x.last_error,"
-    " " TIME("x.next_attempt_at") ", x.queue_seq, x.queue_txid, " TIME(
-        "x.created_at") ","
-                        " " TIME("x.updated_at") ", x.traceparent, x.payload::text"
-                                                 " FROM cs_platform_event_outbox x WHERE x.id = $2";
-static const char *const ROW_NAMES[] = {"platform",   "event_type", "partition_key", "target",       "status",
-                                        "stands",     "attempts",   "last_error",    "next attempt", "queue_seq",
-                                        "queue_txid", "created",    "updated",       "traceparent",  "payload"};
-
 static const char ATTEMPTS[] = "SELECT attempt_no, " TIME(
     "created_at") ", coalesce(outcome, '-'), coalesce(response_status::text, '-'),"
                   " coalesce(duration_ms || ' ms', '-'), coalesce(queue_seq::text, '-'), coalesce(error_message, '')"
@@ -31,13 +20,6 @@ static const char DEAD[] =
     "SELECT " TIME("created_at") ", attempt_count, coalesce(error_class, '-'),"
                                  " coalesce(final_error, '') FROM cs_platform_event_dead_letters WHERE event_id = $1";
 
-static const char AS_JSON[] =
-    "SELECT to_jsonb(x) || jsonb_build_object('stands', " OUTBOX_STANDING "),"
-    " coalesce((SELECT jsonb_agg(to_jsonb(a) - 'event_id' ORDER BY a.attempt_no)"
-    "  FROM cs_platform_event_delivery_attempts a WHERE a.event_id = x.id), '[]'),"
-    " coalesce((SELECT to_jsonb(d) FROM cs_platform_event_dead_letters d WHERE d.event_id = x.id), 'null')"
-    " FROM cs_platform_event_outbox x WHERE x.id = $2";
-
 enum rc outbox_open(const struct cli *cli, PGconn **out_conn, struct err *err)
 {
     const struct pg_options opt = {.app = "sluice outbox",
@@ -46,18 +28,21 @@ enum rc outbox_open(const struct cli *cli, PGconn **out_conn, struct err *err)
     return pg_open(config_str(cli->cfg, "database.url"), &opt, out_conn, err);
 }
 
-static enum rc print_json(PGconn *conn, const char *const *params, struct buf *out, bool *out_found, struct err *err)
+/* A member that is a list is one without a row, too. */
+static const char *empty(const char *name)
 {
-    PGresult *res CLEANUP(pg_clearp) = NULL;
-    TRY(pg_query(conn, AS_JSON, 2, params, &res, err));
-    *out_found = PQntuples(res) > 0;
-    if (*out_found) {
-        buf_printf(out, "\"row\":%s,\"attempts\":%s,\"dead_letter\":%s", pg_text(res, 0, 0), pg_text(res, 0, 1),
-                   pg_text(res, 0, 2));
-    } else {
-        buf_puts(out, "\"row\":null,\"attempts\":[],\"dead_letter\":null");
+    return strcmp(name, "attempts") == 0 || strcmp(name, "notifications") == 0 ? "[]" : "null";
+}
+
+static void print_json(const PGresult *res, struct buf *out)
+{
+    bool found = PQntuples(res) > 0;
+
+    for (int i = 0; i < PQnfields(res); i++) {
+        const char *name = PQfname(res, i);
+        bool there = found && !PQgetisnull(res, 0, i);
+        buf_printf(out, "%s\"%s\":%s", i > 0 ? "," : "", name, there ? pg_text(res, 0, i) : empty(name));
     }
-    return RC_OK;
 }
 
 static enum rc print_attempts(PGconn *conn, const char *id, struct buf *out, struct err *err)
@@ -86,25 +71,49 @@ static enum rc print_attempts(PGconn *conn, const char *id, struct buf *out, str
     return RC_OK;
 }
 
-enum rc outbox_row_print(const struct cli *cli, PGconn *conn, const char *id, struct buf *out, bool *out_found,
-                         struct err *err)
+static enum rc print_detail(PGconn *conn, const struct outbox_view *view, const char *id, struct buf *out,
+                            struct err *err)
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
-    const char *params[] = {config_str(cli->cfg, "topic.prefix"), id};
-    if (cli->json) {
-        return print_json(conn, params, out, out_found, err);
+    const char *params[] = {id};
+
+    if (view->detail == NULL) {
+        return print_attempts(conn, id, out, err);
     }
-    TRY(pg_query(conn, ROW, 2, params, &res, err));
+    TRY(pg_query(conn, view->detail, 1, params, &res, err));
+    for (int i = 0; i < PQntuples(res); i++) {
+        CLEANUP(freep) char *text = shown(pg_text(res, i, 0));
+        buf_printf(out, "%s\n", text);
+    }
+    return RC_OK;
+}
+
+enum rc outbox_row_print(const struct cli *cli, PGconn *conn, const struct row_kind *kind, const char *id,
+                         struct buf *out, bool *out_found, struct err *err)
+{
+    const struct outbox_view *view = outbox_view_of(kind);
+    char *from CLEANUP(freep) = outbox_from(kind);
+    char *sql CLEANUP(freep) = xasprintf("SELECT %s%s FROM %s WHERE x.id = $2",
+                                         cli->json ? "to_jsonb(x) - '{state,about,ended,waits}'::text[] AS row, " : "",
+                                         cli->json ? view->json : view->row, from);
+    PGresult *res CLEANUP(pg_clearp) = NULL;
+    const char *params[] = {config_str(cli->cfg, "topic.prefix"), id};
+
+    TRY(pg_query(conn, sql, 2, params, &res, err));
     *out_found = PQntuples(res) > 0;
+    if (cli->json) {
+        print_json(res, out);
+        return RC_OK;
+    }
     if (!*out_found) {
         return RC_OK;
     }
     buf_printf(out, "row %s\n", id);
-    for (int i = 0; i < PQnfields(res) && i < (int)ARRAY_SIZE(ROW_NAMES); i++) {
+    for (int i = 0; i < PQnfields(res); i++) {
         if (!PQgetisnull(res, 0, i)) {
             CLEANUP(freep) char *text = shown(pg_text(res, 0, i));
-            buf_printf(out, "  %-13s %s\n", ROW_NAMES[i], text);
+            buf_printf(out, "  %-13s %s\n", PQfname(res, i), text);
         }
     }
-    return print_attempts(conn, id, out, err);
+    return print_detail(conn, view, id, out, err);
 }

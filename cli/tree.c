@@ -166,35 +166,45 @@ static const struct command DLQ_CHILDREN[] = {
      .run = cmd_dlq_redrive},
 };
 
+#define SOURCE_FLAG                                                                                 \
+    {                                                                                               \
+        "source", "SOURCE", "callback (default), express (notify_queue) or push (push_deliveries)." \
+    }
+static const struct command_flag OUTBOX_SHOW_FLAGS[] = {
+    {"source", "SOURCE", "Only in callback, express or push (default: wherever the id is)."},
+};
 static const struct command_flag OUTBOX_LS_FLAGS[] = {
-    {"status", "STATUS", "pending, retrying, delivered, dead_letter or all (default all but delivered)."},
-    {"platform", "PLATFORM", "Only events of this platform."},
+    SOURCE_FLAG,
+    {"status", "STATUS", "A state of that source, or all (default all but those with a good end)."},
+    {"platform", "PLATFORM", "Only of this platform; carrier; app and provider as APP/PROVIDER."},
     {"older", "DURATION", "Only rows created longer ago: 30m, 12h, 7d."},
     {"limit", "N", "At most so many (default 100)."},
 };
 static const struct command_flag OUTBOX_REPLAY_FLAGS[] = {
+    SOURCE_FLAG,
     {"id", "ID", "This row; several times, or separated by commas."},
     {"stuck", NULL, "Rows that are published and have had no outcome for long."},
     {"older", "DURATION", "With --stuck: for so long (default 1h)."},
-    {"platform", "PLATFORM", "With --stuck: only events of this platform."},
+    {"platform", "PLATFORM", "With --stuck: only of this platform, carrier, app and provider."},
     {"limit", "N", "With --stuck: at most so many (default 10000)."},
     {"operator", "NAME", "Who does it, for the log (default user@host)."},
 };
 static const struct command OUTBOX_CHILDREN[] = {
     {.name = "ls",
-     .help = "Rows of the callback outbox by state, the oldest first; no payloads.",
+     .help = "Rows of an outbox by state, the oldest first; no payloads.",
      .more = "There is no index over the status, on purpose: on a large table this reads all of it.",
      FLAGS(OUTBOX_LS_FLAGS),
      .run = cmd_outbox_ls},
     {.name = "show",
      .args = "ID",
-     .help = "A row with its payload, its attempts, its dead letter, and where it stands.",
+     .help = "A row with its payload, where it stands, and what hangs on it: attempts, notifications, device.",
+     FLAGS(OUTBOX_SHOW_FLAGS),
      .args_min = 1,
      .args_max = 1,
      .run = cmd_outbox_show},
     {.name = "replay",
      .help = "Put rows back on the road.",
-     .more = "delivered, dead_letter  published again, with the whole retry budget; its dead letter goes\n"
+     .more = "at its end              published again, with the whole retry budget; its dead letter goes\n"
              "retrying, waiting       due now, in the same round\n"
              "pending, on the road    left as it is, unless --stuck finds it\n\n"
              "A row moves only while it is as it was seen. --stuck sends rows again whose outcome is only late, too:\n"
@@ -317,7 +327,7 @@ static const struct command COMMANDS[] = {
      .args_max = 1,
      .run = cmd_health},
     {.name = "outbox",
-     .help = "Rows of the callback outbox: look at them, send them again.",
+     .help = "Rows of the outboxes of callbacks, parcels and pushes: look at them, send them again.",
      CHILDREN(OUTBOX_CHILDREN)},
     {.name = "dlq", .help = "Dead letters of every topic: look into them, send them again.", CHILDREN(DLQ_CHILDREN)},
     {.name = "account", .help = "The ledger: accounts, flows, transfers.", CHILDREN(ACCOUNT_CHILDREN)},

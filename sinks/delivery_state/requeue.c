@@ -11,6 +11,7 @@
 #include "pg/conn.h"
 
 #define COLUMN_BYTES_MAX ((size_t)1 << 20)
+#define REQUEUE_PARAMS 5
 
 /*
  * One of them at a time: of two that share out the rows of a key, the one with the later rows could draw the earlier
@@ -21,20 +22,17 @@ static const char ONE_AT_A_TIME[] = "SELECT pg_advisory_xact_lock(hashtext('slui
 /*
  * Locked in one go and without waiting; the conditions are looked at again on the version that is locked. The update
  * takes the rows in the order of their old numbers (nested loops, see requeue_session), and the trigger draws the new
- * ones.
+ * ones. %s: table, state; table, reset, returning, after.
  */
 static const char REQUEUE[] =
     "WITH d AS MATERIALIZED ("
     "  SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[]) WITH ORDINALITY AS d(id, seq, status, n)),"
     " ready AS MATERIALIZED ("
-    "  SELECT x.id, d.n FROM d JOIN cs_platform_event_outbox x ON x.id = d.id"
-    "  WHERE x.queue_seq IS NOT DISTINCT FROM d.seq AND x.status = d.status"
+    "  SELECT x.id, d.n, $4::bool AS renew, $5::bool AS late FROM d JOIN %s x ON x.id = d.id"
+    "  WHERE x.queue_seq IS NOT DISTINCT FROM d.seq AND %s = d.status"
     "  ORDER BY d.seq NULLS FIRST, d.n FOR NO KEY UPDATE OF x SKIP LOCKED),"
-    " back AS ("
-    "  UPDATE cs_platform_event_outbox x SET status = 'pending', next_attempt_at = now(), updated_at = now(),"
-    "   last_error = CASE WHEN $4::bool THEN NULL ELSE x.last_error END"
-    "  FROM ready WHERE x.id = ready.id RETURNING ready.n, x.id, x.queue_seq),"
-    " buried AS (DELETE FROM cs_platform_event_dead_letters WHERE event_id IN (SELECT id FROM back))"
+    " back AS (UPDATE %s x SET %s FROM ready WHERE x.id = ready.id RETURNING ready.n, x.id, x.queue_seq%s)"
+    "%s"
     " SELECT n, queue_seq FROM back";
 
 enum rc requeue_session(PGconn *conn, struct err *err)
@@ -45,19 +43,23 @@ enum rc requeue_session(PGconn *conn, struct err *err)
                    NULL, err);
 }
 
-static enum rc run(PGconn *conn, const char *const *params, enum requeue_round round, PGresult **out_res,
-                   struct err *err)
+static enum rc run(PGconn *conn, const struct row_kind *kind, const char *const *params, enum requeue_round round,
+                   PGresult **out_res, struct err *err)
 {
+    char *sql CLEANUP(freep) =
+        xasprintf(REQUEUE, kind->table, kind->state, kind->table, kind->reset, kind->returning, kind->after);
+
     TRY(pg_exec(conn, "BEGIN ISOLATION LEVEL READ COMMITTED", NULL, err)); /* a snapshot behind the wait */
     TRY(pg_exec(conn, ONE_AT_A_TIME, NULL, err));
     if (round == REQUEUE_SAME_ROUND) {
         TRY(pg_exec(conn, "SET LOCAL sluice.sweep = 'on'", NULL, err)); /* the trigger then keeps round_attempts */
     }
-    TRY(pg_query(conn, REQUEUE, 4, params, out_res, err));
+    TRY(pg_query(conn, sql, REQUEUE_PARAMS, params, out_res, err));
     return pg_exec(conn, "COMMIT", NULL, err);
 }
 
-enum rc requeue_rows(PGconn *conn, struct requeue_row *rows, size_t n, enum requeue_round round, struct err *err)
+enum rc requeue_rows(PGconn *conn, const struct row_kind *kind, struct requeue_row *rows, size_t n,
+                     enum requeue_round round, struct err *err)
 {
     struct buf column[3];
     PGresult *res CLEANUP(pg_clearp) = NULL;
@@ -80,9 +82,9 @@ enum rc requeue_rows(PGconn *conn, struct requeue_row *rows, size_t n, enum requ
     for (size_t i = 0; i < ARRAY_SIZE(column); i++) {
         array_end(&column[i]);
     }
-    const char *params[] = {buf_str(&column[0]), buf_str(&column[1]), buf_str(&column[2]),
-                            round == REQUEUE_NEW_ROUND ? "t" : "f"};
-    enum rc rc = run(conn, params, round, &res, err);
+    const char *params[REQUEUE_PARAMS] = {buf_str(&column[0]), buf_str(&column[1]), buf_str(&column[2]),
+                                          round == REQUEUE_SAME_ROUND ? "f" : "t", round == REQUEUE_LATE ? "t" : "f"};
+    enum rc rc = run(conn, kind, params, round, &res, err);
     if (rc != RC_OK && PQtransactionStatus(conn) != PQTRANS_IDLE) {
         struct err ignored;
         rc_ignore(pg_exec(conn, "ROLLBACK", NULL, &ignored));

@@ -12,8 +12,7 @@
 #include "base/option.h"
 
 #define OURS "__dlq."
-#define ROW_TOPIC "callback.events" /* its records stand for rows of cs_platform_event_outbox */
-#define SCHEMA "callback_event"
+#define KINDS_MAX 8
 #define NUMBER_TEXT_MAX 24
 
 const char *const LETTER_STATE_NAMES[LETTER_STATES] = {
@@ -171,24 +170,37 @@ void letter_read(const struct producer_header *headers, size_t n, const char *pr
 
 /* ---------------------------------------------------------------------------------------------------- the row */
 
-enum field { F_EVENT_ID, F_QUEUE_SEQ, F_PLATFORM, FIELDS };
-static const char *const FIELD_NAMES[FIELDS] = {
-    [F_EVENT_ID] = "event_id", [F_QUEUE_SEQ] = "queue_seq", [F_PLATFORM] = "platform"};
+struct kind_reader {
+    struct avro_input *in;
+    int event_id, queue_seq, about;
+};
 
 struct letter_reader {
-    struct avro_input *in;
-    int field[FIELDS];
+    struct kind_reader of[KINDS_MAX]; /* as ROW_KINDS */
 };
+
+static enum rc open_kind(const struct avro_set *set, const struct row_kind *kind, struct kind_reader *out,
+                         struct err *err)
+{
+    TRY(avro_input_create(set, kind->schema, &out->in, err));
+    out->event_id = avro_input_index(out->in, "event_id");
+    out->queue_seq = avro_input_index(out->in, "queue_seq");
+    out->about = avro_input_index(out->in, kind->about_field);
+    assert(out->event_id >= 0 && out->queue_seq >= 0 && out->about >= 0);
+    return RC_OK;
+}
 
 enum rc letter_reader_create(const struct avro_set *set, struct letter_reader **out_reader, struct err *err)
 {
-    struct avro_input *in = NULL;
-    TRY(avro_input_create(set, SCHEMA, &in, err));
     struct letter_reader *r = xcalloc(1, sizeof(*r));
-    r->in = in;
-    for (int i = 0; i < FIELDS; i++) {
-        r->field[i] = avro_input_index(in, FIELD_NAMES[i]);
-        assert(r->field[i] >= 0);
+
+    assert(ROW_KINDS_N <= KINDS_MAX);
+    for (size_t i = 0; i < ROW_KINDS_N; i++) {
+        enum rc rc = open_kind(set, &ROW_KINDS[i], &r->of[i], err);
+        if (rc != RC_OK) {
+            letter_reader_free(r);
+            return rc;
+        }
     }
     *out_reader = r;
     return RC_OK;
@@ -197,30 +209,40 @@ enum rc letter_reader_create(const struct avro_set *set, struct letter_reader **
 struct letter_reader *letter_reader_free(struct letter_reader *r)
 {
     if (r != NULL) {
-        avro_input_free(r->in);
+        for (size_t i = 0; i < KINDS_MAX; i++) {
+            avro_input_free(r->of[i].in);
+        }
         free(r);
     }
     return NULL;
+}
+
+/* True: the value names a row. */
+static bool read_value(const struct kind_reader *k, const void *value, size_t n, const char **out_id)
+{
+    struct err err;
+    size_t id_n = 0;
+
+    if (avro_input_read_value(k->in, value, n, &err) != RC_OK) {
+        return false;
+    }
+    *out_id = avro_input_string(k->in, k->event_id, &id_n);
+    return uuid_check(*out_id, id_n) && avro_input_long(k->in, k->queue_seq, 0) > 0;
 }
 
 void letter_find_row(struct letter_reader *r, const void *value, size_t n, struct letter *l)
 {
     int64_t header_seq = l->queue_seq;
     bool by_header = header_seq > 0 && uuid_check(l->id, strlen(l->id));
-    bool readable = false;
-    struct err err;
     const char *id = NULL;
-    size_t id_n = 0;
 
     l->queue_seq = 0;
-    if (strcmp(l->topic, ROW_TOPIC) != 0) {
+    l->kind = row_kind_of_topic(l->topic);
+    if (l->kind == NULL) {
         return;
     }
-    readable = !l->truncated && avro_input_read_value(r->in, value, n, &err) == RC_OK;
-    if (readable) {
-        id = avro_input_string(r->in, r->field[F_EVENT_ID], &id_n);
-        readable = uuid_check(id, id_n) && avro_input_long(r->in, r->field[F_QUEUE_SEQ], 0) > 0;
-    }
+    const struct kind_reader *k = &r->of[l->kind - ROW_KINDS];
+    bool readable = !l->truncated && read_value(k, value, n, &id);
     /* The relay's own headers before a value that may be anything: it may be no more than a row's payload. */
     if (by_header) {
         readable = readable && strcmp(id, l->id) == 0;
@@ -228,10 +250,11 @@ void letter_find_row(struct letter_reader *r, const void *value, size_t n, struc
         l->queue_seq = header_seq;
     } else if (readable) {
         memcpy(l->event_id, id, sizeof(l->event_id));
-        l->queue_seq = avro_input_long(r->in, r->field[F_QUEUE_SEQ], 0);
+        l->queue_seq = avro_input_long(k->in, k->queue_seq, 0);
     }
     if (readable) {
-        const char *platform = avro_input_string(r->in, r->field[F_PLATFORM], &id_n);
-        letter_text(platform, id_n, l->platform, sizeof(l->platform));
+        size_t about_n = 0;
+        const char *about = avro_input_string(k->in, k->about, &about_n);
+        letter_text(about == NULL ? "" : about, about_n, l->platform, sizeof(l->platform));
     }
 }

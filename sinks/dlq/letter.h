@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/uuid.h"
+#include "delivery_state/row_kind.h"
 #include "kafka/producer.h"
 
 #define LETTER_TOPIC_MAX 250
@@ -24,13 +25,14 @@
 #define LETTER_ID_MAX 320
 #define LETTER_MESSAGE_MAX 513
 #define LETTER_FAULTS_MAX 160
+#define LETTER_ROW_STATE_MAX 16
 
 enum letter_state {
     LETTER_OPEN,      /* its row has its queueing and is dead */
     LETTER_NO_ROW,    /* no row with a status stands behind it: open as well, for another way than requeueing */
     LETTER_UNSETTLED, /* the sink has not come to its outcome */
     LETTER_REQUEUED,  /* its row has been put back on the road since */
-    LETTER_CLOSED,    /* its row has its queueing and says delivered: somebody has set that */
+    LETTER_CLOSED,    /* its row has its queueing and a good end: somebody has set that; or was resent by another one */
     LETTER_GONE       /* its row does not exist any more */
 };
 #define LETTER_STATES 6
@@ -60,12 +62,16 @@ struct letter {
     char faults[LETTER_FAULTS_MAX];
 
     /* The row behind it. */
+    const struct row_kind *kind;      /* NULL = none */
     char event_id[UUID_TEXT_LEN + 1]; /* "" = none */
     int64_t queue_seq;                /* 0 = none */
-    char platform[LETTER_NAME_MAX];   /* "" = unknown */
+    char platform[LETTER_NAME_MAX];   /* whom it is about: platform, carrier, app/provider; "" = unknown */
 
     /* Filled by state.h and deaths.h. */
     enum letter_state state;
+    char row_state[LETTER_ROW_STATE_MAX];
+    bool expired;   /* its row is too old to be sent */
+    bool idle;      /* nobody is there to get it: the device is inactive */
     int64_t deaths; /* of the event so far, as far as is known; 0 = not counted */
 };
 
@@ -80,14 +86,14 @@ void letter_read(const struct producer_header *headers, size_t n, const char *pr
 /* Takes a text into an array of max bytes: cut between characters, what is no printable UTF-8 becomes '?'. */
 void letter_text(const char *s, size_t n, char *out, size_t max);
 
-/* Reads values of callback.events. One thread. */
+/* Reads values of the topics whose records stand for rows. One thread. */
 struct letter_reader;
 enum rc letter_reader_create(const struct avro_set *set, struct letter_reader **out_reader, struct err *err) MUST_USE;
 struct letter_reader *letter_reader_free(struct letter_reader *r); /* accepts NULL, returns NULL */
 
 /*
- * Fills event_id, queue_seq and platform from the headers of what the relay could not publish, else from the value.
- * They stay empty when the record is of another topic, cut, or malformed: then no row is known.
+ * Fills kind, event_id, queue_seq and platform from the headers of what the relay could not publish, else from the
+ * value. They stay empty when the record is of another topic, cut, or malformed: then no row is known.
  */
 void letter_find_row(struct letter_reader *r, const void *value, size_t n, struct letter *l);
 

@@ -15,6 +15,7 @@
 #define LATER_PAUSE_MS 500
 
 struct later {
+    const struct row_kind *kind;
     char event_id[UUID_TEXT_LEN + 1];
     int64_t queue_seq;
     int64_t redrive_count; /* the table does not know it */
@@ -59,11 +60,48 @@ struct redrive_counts redrive_counts(const struct redrive *r)
     return c;
 }
 
-bool redrive_holds(const struct redrive_options *opt, const struct letter *l)
+static bool died_too_often(const struct redrive_options *opt, const struct letter *l)
 {
     int64_t known = opt->deaths != NULL && l->event_id[0] != '\0' ? deaths_of(opt->deaths, l->event_id) : 0;
     int64_t deaths = known > l->deaths ? known : l->deaths;
-    return !opt->force && (deaths >= REDRIVE_DEATHS_MAX || l->redrive_count >= REDRIVE_DEATHS_MAX);
+    return deaths >= REDRIVE_DEATHS_MAX || l->redrive_count >= REDRIVE_DEATHS_MAX;
+}
+
+/* Of an open one: what holds it back, or NULL. No force reaches a device that is gone. */
+static int64_t *held_back(const struct redrive_options *opt, const struct letter *l, struct redrive_counts *c)
+{
+    if (l->idle) {
+        return &c->inactive;
+    }
+    if (opt->force) {
+        return NULL;
+    }
+    return l->expired ? &c->expired : died_too_often(opt, l) ? &c->held : NULL;
+}
+
+bool redrive_wants(const struct redrive_options *opt, const struct letter *l, struct redrive_counts *counts)
+{
+    int64_t *count = NULL;
+    switch (l->state) {
+    case LETTER_OPEN:
+        count = held_back(opt, l, counts);
+        break;
+    case LETTER_UNSETTLED:
+        count = &counts->unsettled;
+        break;
+    case LETTER_REQUEUED:
+    case LETTER_CLOSED:
+        count = &counts->already;
+        break;
+    case LETTER_NO_ROW:
+    case LETTER_GONE:
+        count = &counts->no_route;
+        break;
+    }
+    if (count != NULL) {
+        (*count)++;
+    }
+    return count == NULL;
 }
 
 static bool over(const struct redrive *r)
@@ -82,34 +120,20 @@ static void remember(struct redrive *r, const struct letter *l)
         r->later = xrealloc(r->later, r->later_cap * sizeof(*r->later));
     }
     struct later *at = &r->later[r->n_later++];
+    at->kind = l->kind;
     memcpy(at->event_id, l->event_id, sizeof(at->event_id));
     at->queue_seq = l->queue_seq;
     at->redrive_count = l->redrive_count;
 }
 
-/* Counts what cannot be redriven now; true = it can. */
+/* Counts or remembers what cannot be redriven now; true = it can. */
 static bool wanted(struct redrive *r, const struct letter *l)
 {
-    switch (l->state) {
-    case LETTER_OPEN:
-        if (redrive_holds(&r->opt, l)) {
-            r->counts.held++;
-            return false;
-        }
-        return true;
-    case LETTER_UNSETTLED:
+    if (l->state == LETTER_UNSETTLED) {
         remember(r, l);
         return false;
-    case LETTER_REQUEUED:
-    case LETTER_CLOSED:
-        r->counts.already++;
-        return false;
-    case LETTER_NO_ROW:
-    case LETTER_GONE:
-        r->counts.no_route++;
-        return false;
     }
-    return false;
+    return redrive_wants(&r->opt, l, &r->counts);
 }
 
 /* Waits until n more rows are within the rate. */
@@ -147,6 +171,7 @@ static enum rc look_again(struct redrive *r, struct letter *letters, const struc
     return RC_OK;
 }
 
+/* All of one kind. */
 static enum rc requeue(struct redrive *r, struct letter *letters, size_t n, struct err *err)
 {
     struct requeue_row rows[CHUNK_MAX];
@@ -155,10 +180,11 @@ static enum rc requeue(struct redrive *r, struct letter *letters, size_t n, stru
         return RC_OK;
     }
     for (size_t i = 0; i < n; i++) {
-        rows[i] =
-            (struct requeue_row){.id = letters[i].event_id, .queue_seq = letters[i].queue_seq, .status = "dead_letter"};
+        rows[i] = (struct requeue_row){
+            .id = letters[i].event_id, .queue_seq = letters[i].queue_seq, .status = letters[i].row_state};
     }
-    enum rc rc = requeue_rows(r->opt.conn, rows, n, REQUEUE_NEW_ROUND, err);
+    enum rc rc =
+        requeue_rows(r->opt.conn, letters[0].kind, rows, n, r->opt.force ? REQUEUE_LATE : REQUEUE_NEW_ROUND, err);
     if (rc == RC_RETRY && PQstatus(r->opt.conn) == CONNECTION_OK) {
         for (size_t i = 0; i < n; i++) { /* a lock in the way: nothing was changed */
             remember(r, &letters[i]);
@@ -172,13 +198,19 @@ static enum rc requeue(struct redrive *r, struct letter *letters, size_t n, stru
     return look_again(r, letters, rows, n, err);
 }
 
-static size_t chunk_size(const struct redrive *r)
+/* How many of these n: those in front that are of one kind, as the rate and the limit allow. */
+static size_t chunk_size(const struct redrive *r, const struct letter *letters, size_t n)
 {
+    size_t alike = 1;
+    while (alike < n && letters[alike].kind == letters[0].kind) {
+        alike++;
+    }
     int64_t size = r->opt.rate / CHUNKS_A_SECOND;
     int64_t left = r->opt.limit - r->counts.redriven;
     size = size > CHUNK_MAX ? CHUNK_MAX : size;
     size = size > left ? left : size;
-    return size < 1 ? 1 : (size_t)size;
+    size = size < 1 ? 1 : size;
+    return (size_t)size < alike ? (size_t)size : alike;
 }
 
 enum rc redrive_batch(struct letter *letters, size_t n, void *opaque, bool *stop, struct err *err)
@@ -192,8 +224,7 @@ enum rc redrive_batch(struct letter *letters, size_t n, void *opaque, bool *stop
         }
     }
     for (size_t at = 0; at < kept && !over(r);) {
-        size_t size = chunk_size(r);
-        size = size < kept - at ? size : kept - at;
+        size_t size = chunk_size(r, letters + at, kept - at);
         TRY(requeue(r, letters + at, size, err));
         at += size;
         if (r->opt.progress != NULL) {
@@ -217,7 +248,8 @@ static enum rc turn(struct redrive *r, struct letter *letters, struct err *err)
         size_t size = n - at < CHUNK_MAX ? n - at : CHUNK_MAX;
         for (size_t i = 0; i < size; i++) {
             const struct later *was = &list[at + i];
-            letters[i] = (struct letter){.queue_seq = was->queue_seq, .redrive_count = was->redrive_count};
+            letters[i] =
+                (struct letter){.kind = was->kind, .queue_seq = was->queue_seq, .redrive_count = was->redrive_count};
             memcpy(letters[i].event_id, was->event_id, sizeof(letters[i].event_id));
         }
         if (stop) { /* the limit or an interrupt: they stay what they are */

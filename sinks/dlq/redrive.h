@@ -23,7 +23,7 @@ struct redrive_options {
     int64_t rate;                /* rows a second */
     int64_t limit;               /* rows at most */
     int64_t wait_ms;             /* for letters that are not settled, and for rows that somebody has locked */
-    bool force;                  /* whatever the deaths */
+    bool force;                  /* whatever the deaths, and what has expired too */
     const volatile sig_atomic_t *interrupted;
     void (*progress)(void *opaque); /* after each transaction; may be NULL */
     void *opaque;
@@ -34,6 +34,8 @@ struct redrive_counts {
     int64_t already;   /* their rows have been put back before, or say delivered */
     int64_t no_route;  /* no row with a status stands behind them */
     int64_t held;      /* died too often */
+    int64_t expired;   /* too old to be sent */
+    int64_t inactive;  /* the device is not active any more */
     int64_t unsettled; /* the sink has not come to them, or their rows are locked */
 };
 
@@ -43,8 +45,11 @@ struct redrive *redrive_create(const struct redrive_options *opt);
 void redrive_free(struct redrive *r); /* accepts NULL */
 void redrive_freep(struct redrive **r);
 
-/* Is this one held back? */
-bool redrive_holds(const struct redrive_options *opt, const struct letter *l);
+/*
+ * Counts a letter that is not redriven now, by its state and by what holds it back. True: it is open and goes; nothing
+ * was counted.
+ */
+bool redrive_wants(const struct redrive_options *opt, const struct letter *l, struct redrive_counts *counts);
 
 /* A dlq_batch_fn; opaque is the struct redrive. Letters with their states. RETRY: the database is away. */
 enum rc redrive_batch(struct letter *letters, size_t n, void *opaque, bool *stop, struct err *err) MUST_USE;

@@ -10,7 +10,8 @@
 
 #include "dlq/letter.h"
 
-/* Fills state, and platform where the letter did not say it; deaths becomes at least what the attempts say. */
+/* Fills state, row_state, expired and idle, and platform where the letter did not say it; deaths becomes at least what
+ * the attempts say. */
 enum rc letters_look_up(PGconn *conn, struct letter *letters, size_t n, struct err *err) MUST_USE;
 
 #endif

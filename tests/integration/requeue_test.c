@@ -61,7 +61,7 @@ static int64_t dead_row(const char *id)
 static int64_t put_back(const char *id, int64_t seq, const char *status, enum requeue_round round)
 {
     struct requeue_row row = {.id = id, .queue_seq = seq, .status = status};
-    cr_assert_eq(requeue_rows(db, &row, 1, round, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(requeue_rows(db, &ROW_KINDS[0], &row, 1, round, &err), RC_OK, "%s", err.text);
     return row.new_seq;
 }
 
@@ -125,11 +125,11 @@ Test(requeue, a_locked_row_is_passed_over_and_its_neighbour_moves)
     stack_sql(other, "BEGIN");
     stack_sql(other,
               "UPDATE " T " SET status = 'pending', next_attempt_at = now(), last_error = NULL WHERE id = '" ID1 "'");
-    cr_assert_eq(requeue_rows(db, rows, 2, REQUEUE_NEW_ROUND, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(requeue_rows(db, &ROW_KINDS[0], rows, 2, REQUEUE_NEW_ROUND, &err), RC_OK, "%s", err.text);
     cr_expect_eq(rows[0].new_seq, 0);
     cr_expect(rows[1].new_seq > 0);
     stack_sql(other, "ROLLBACK");
-    cr_assert_eq(requeue_rows(db, rows, 2, REQUEUE_NEW_ROUND, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(requeue_rows(db, &ROW_KINDS[0], rows, 2, REQUEUE_NEW_ROUND, &err), RC_OK, "%s", err.text);
     cr_expect(rows[0].new_seq > 0);
     cr_expect_eq(rows[1].new_seq, 0);
     pg_close(other);
@@ -148,7 +148,7 @@ Test(requeue, new_numbers_follow_the_old_ones)
         rows[i] = rows[ROWS - 1 - i];
         rows[ROWS - 1 - i] = x;
     }
-    cr_assert_eq(requeue_rows(db, rows, ROWS, REQUEUE_NEW_ROUND, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(requeue_rows(db, &ROW_KINDS[0], rows, ROWS, REQUEUE_NEW_ROUND, &err), RC_OK, "%s", err.text);
     for (int i = 0; i < ROWS; i++) {
         for (int k = 0; k < ROWS; k++) {
             cr_assert_eq(rows[i].queue_seq < rows[k].queue_seq, rows[i].new_seq < rows[k].new_seq);
@@ -170,7 +170,7 @@ static void *put_back_slowly(void *arg)
 {
     struct rival *r = arg;
 
-    r->rc = requeue_rows(r->conn, &r->row, 1, REQUEUE_NEW_ROUND, &r->err);
+    r->rc = requeue_rows(r->conn, &ROW_KINDS[0], &r->row, 1, REQUEUE_NEW_ROUND, &r->err);
     return NULL;
 }
 
@@ -193,7 +193,7 @@ Test(requeue, two_that_put_back_the_rows_of_a_key_keep_their_order)
                                  " WHERE datname = current_database() AND wait_event = 'PgSleep'");
     }
     cr_assert_eq(sleeping, 1);
-    cr_assert_eq(requeue_rows(db, rows, 2, REQUEUE_NEW_ROUND, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(requeue_rows(db, &ROW_KINDS[0], rows, 2, REQUEUE_NEW_ROUND, &err), RC_OK, "%s", err.text);
     pthread_join(first.thread, NULL);
     cr_assert_eq(first.rc, RC_OK, "%s", first.err.text);
     cr_expect_eq(rows[0].new_seq, 0);
@@ -206,7 +206,7 @@ Test(requeue, the_same_row_twice_moves_once)
     int64_t seq = dead_row(ID1);
     struct requeue_row rows[] = {{.id = ID1, .queue_seq = seq, .status = "dead_letter"},
                                  {.id = ID1, .queue_seq = seq, .status = "dead_letter"}};
-    cr_assert_eq(requeue_rows(db, rows, 2, REQUEUE_NEW_ROUND, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(requeue_rows(db, &ROW_KINDS[0], rows, 2, REQUEUE_NEW_ROUND, &err), RC_OK, "%s", err.text);
     cr_expect_eq((rows[0].new_seq > 0) + (rows[1].new_seq > 0), 1);
     cr_expect_eq(stack_int(db, "SELECT queue_seq FROM " T), seq + 1);
 }
@@ -227,7 +227,7 @@ Test(requeue, a_row_between_two_attempts_is_due_now_and_keeps_its_round)
 
 static struct letter letter(const char *id, int64_t seq)
 {
-    struct letter l = {.dlq = "callback.dlq", .queue_seq = seq};
+    struct letter l = {.dlq = "callback.dlq", .kind = &ROW_KINDS[0], .queue_seq = seq};
     (void)snprintf(l.event_id, sizeof(l.event_id), "%s", id);
     return l;
 }

@@ -285,3 +285,42 @@ Test(letter_row, a_queue_seq_that_is_none_leaves_the_value)
         cr_expect_eq(l.queue_seq, 7);
     }
 }
+
+/* Records of every kind of rows, and what of each is shown as the platform. */
+Test(letter_row, every_kind_of_rows_is_found)
+{
+    static const struct {
+        const char *source, *value, *about;
+    } records[] = {
+        {"callback", EVENT(ID, "7"), "demo"},
+        {"express",
+         "{\"event_id\":\"" ID
+         "\",\"tracking_no\":\"YT1\",\"carrier\":\"yuantong\",\"status\":\"delivered\",\"queue_seq\":7}",
+         "yuantong"},
+        {"express", "{\"event_id\":\"" ID "\",\"tracking_no\":\"YT1\",\"status\":\"delivered\",\"queue_seq\":7}", ""},
+        {"push",
+         "{\"event_id\":\"" ID "\",\"message_id\":\"m\",\"generation\":0,\"aud\":\"user\",\"recipient_id\":\"u\","
+         "\"appid\":\"shop\",\"cid\":\"c\",\"title\":\"t\",\"body\":\"b\",\"payload\":\"{}\",\"queue_seq\":7,"
+         "\"round_attempts\":0,\"created_at\":1}",
+         "shop"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(records); i++) {
+        const struct row_kind *kind = row_kind_of_source(records[i].source);
+        char *topic CLEANUP(freep) = xasprintf("t1.%s", kind->topic);
+        const struct producer_header header = {"__dlq.errors.topic", topic, strlen(topic)};
+        letter_read(&header, 1, "t1.", 0, &l);
+        find(records[i].value, strlen(records[i].value));
+        cr_expect_str_eq(l.event_id, ID, "%s", kind->source);
+        cr_expect_eq(l.queue_seq, 7);
+        cr_expect(l.kind == kind);
+        cr_expect_str_eq(l.platform, records[i].about);
+    }
+}
+
+Test(letter_row, a_value_of_another_kind_names_no_row)
+{
+    static const struct producer_header header = H("__dlq.errors.topic", "notification.pushes");
+    letter_read(&header, 1, "", 0, &l);
+    find(EVENT(ID, "7"), strlen(EVENT(ID, "7")));
+    cr_expect_str_empty(l.event_id);
+}

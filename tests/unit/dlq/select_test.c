@@ -136,27 +136,72 @@ Test(deaths, each_event_is_counted_by_itself)
     deaths_free(d);
 }
 
+static struct redrive_counts counts;
+
+/* Is this open letter held back, and counted as that only? */
+static bool holds(const struct redrive_options *opt, const struct letter *l, const int64_t *count)
+{
+    counts = (struct redrive_counts){.redriven = 0};
+    bool wants = redrive_wants(opt, l, &counts);
+    int64_t all = counts.held + counts.expired + counts.inactive + counts.already + counts.no_route + counts.unsettled;
+    cr_expect_eq(all, wants ? 0 : 1);
+    cr_expect_eq(*count, wants ? 0 : 1);
+    return !wants;
+}
+
 Test(redrive, what_has_died_too_often_is_held_back)
 {
     struct letter l = make("t", "c", "p", 1);
     struct deaths *d = deaths_create();
     struct redrive_options opt = {.rate = 1};
     l.deaths = REDRIVE_DEATHS_MAX - 1;
-    cr_expect_not(redrive_holds(&opt, &l));
+    cr_expect_not(holds(&opt, &l, &counts.held));
     l.deaths = REDRIVE_DEATHS_MAX;
-    cr_expect(redrive_holds(&opt, &l), "by its attempts");
+    cr_expect(holds(&opt, &l, &counts.held), "by its attempts");
     opt.force = true;
-    cr_expect_not(redrive_holds(&opt, &l));
+    cr_expect_not(holds(&opt, &l, &counts.held));
     opt.force = false;
     l.deaths = 0;
     opt.deaths = d;
     for (int i = 0; i < REDRIVE_DEATHS_MAX; i++) {
-        cr_expect_not(redrive_holds(&opt, &l));
+        cr_expect_not(holds(&opt, &l, &counts.held));
         (void)deaths_add(d, ID);
     }
-    cr_expect(redrive_holds(&opt, &l), "by the topics");
+    cr_expect(holds(&opt, &l, &counts.held), "by the topics");
     opt.deaths = NULL;
     l.redrive_count = REDRIVE_DEATHS_MAX;
-    cr_expect(redrive_holds(&opt, &l), "by its header");
+    cr_expect(holds(&opt, &l, &counts.held), "by its header");
     deaths_free(d);
+}
+
+Test(redrive, what_is_too_old_goes_by_force_and_to_a_device_that_is_gone_nothing_goes)
+{
+    struct letter l = make("t", "c", "p", 1);
+    struct redrive_options opt = {.rate = 1};
+    l.expired = true;
+    cr_expect(holds(&opt, &l, &counts.expired));
+    opt.force = true;
+    cr_expect_not(holds(&opt, &l, &counts.expired));
+    l.idle = true;
+    cr_expect(holds(&opt, &l, &counts.inactive));
+    opt.force = false;
+    cr_expect(holds(&opt, &l, &counts.inactive), "that is said first");
+}
+
+Test(redrive, every_state_but_open_is_counted)
+{
+    const struct redrive_options opt = {.rate = 1, .force = true};
+    const struct {
+        enum letter_state state;
+        const int64_t *count;
+    } rows[] = {{LETTER_NO_ROW, &counts.no_route},
+                {LETTER_UNSETTLED, &counts.unsettled},
+                {LETTER_REQUEUED, &counts.already},
+                {LETTER_CLOSED, &counts.already},
+                {LETTER_GONE, &counts.no_route}};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct letter l = make("t", "c", "p", 1);
+        l.state = rows[i].state;
+        cr_expect(holds(&opt, &l, rows[i].count), "%s", LETTER_STATE_NAMES[l.state]);
+    }
 }
