@@ -20,7 +20,7 @@
 #include "base/option.h"
 #include "runtime/exit_code.h"
 
-#define CLI_FLAGS_MAX 16 /* flags of one command's row */
+#define CLI_FLAGS_MAX 24 /* flags of one command's row */
 
 struct command_flag {
     const char *name;  /* "from" for --from */

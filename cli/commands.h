@@ -72,6 +72,8 @@ int cmd_sign_wechat(const struct cli *cli);
 int cmd_sign_alipay(const struct cli *cli);
 int cmd_sign_appstore(const struct cli *cli);
 int cmd_sign_applepay(const struct cli *cli);
+int cmd_sign_express(
+    const struct cli *cli); /* sign_express.c; --form, --dir, what is said, --headers, --body, --send */
 int cmd_sign_webhook(const struct cli *cli);   /* webhook.c; --secret-file, --id, --body, --at */
 int cmd_verify_webhook(const struct cli *cli); /* webhook.c; --secret-file, --headers, --body, --at, --tolerance */
 

@@ -105,6 +105,18 @@ static enum rc read_flags(const struct cli *cli, enum channel channel, struct ou
     return RC_OK;
 }
 
+int sign_check_output(const struct cli *cli)
+{
+    struct err err = {0};
+    if (cli_flag(cli, "send") == NULL && (cli_flag(cli, "headers") == NULL || cli_flag(cli, "body") == NULL)) {
+        return cli_usage(cli, "--headers and --body, or --send are needed");
+    }
+    if (cli_flag(cli, "send") != NULL && fetch_url_check(cli_flag(cli, "send"), &err) != RC_OK) {
+        return cli_usage(cli, "--send: %s", err.text);
+    }
+    return EXIT_DONE;
+}
+
 static int check_flags(const struct cli *cli, enum channel channel, struct output *o)
 {
     static const char *const NEEDED[] = {"dir", "account"};
@@ -118,11 +130,9 @@ static int check_flags(const struct cli *cli, enum channel channel, struct outpu
     if (cli_flag(cli, "payment") == NULL && cli_flag(cli, "event") == NULL) {
         return cli_usage(cli, "--payment or --event is needed");
     }
-    if (cli_flag(cli, "send") == NULL && (cli_flag(cli, "headers") == NULL || cli_flag(cli, "body") == NULL)) {
-        return cli_usage(cli, "--headers and --body, or --send are needed");
-    }
-    if (cli_flag(cli, "send") != NULL && fetch_url_check(cli_flag(cli, "send"), &err) != RC_OK) {
-        return cli_usage(cli, "--send: %s", err.text);
+    int code = sign_check_output(cli);
+    if (code != EXIT_DONE) {
+        return code;
     }
     return read_flags(cli, channel, o, &err) == RC_OK ? EXIT_DONE : cli_usage(cli, "%s", err.text);
 }
@@ -143,13 +153,14 @@ static enum rc add_token(const struct cli *cli, struct buf *headers, struct err 
     return RC_OK;
 }
 
-static enum rc send_call(const struct cli *cli, struct output *o, struct fetch_answer *out, struct err *err)
+static enum rc send_call(const struct cli *cli, const struct buf *headers, const struct buf *body,
+                         struct fetch_answer *out, struct err *err)
 {
     CLEANUP(header_file_done) struct header_file lines = {0};
     CLEANUP(buf_done) struct buf text;
     struct fetcher *fetcher = fetcher_create();
     buf_init(&text, BODY_BYTES_MAX);
-    (void)buf_add(&text, o->headers.data, o->headers.len);
+    (void)buf_add(&text, buf_str(headers), headers->len);
     enum rc rc = add_token(cli, &text, err);
     if (rc == RC_OK) {
         rc = header_file_parse(buf_str(&text), text.len, &lines, err);
@@ -159,8 +170,8 @@ static enum rc send_call(const struct cli *cli, struct output *o, struct fetch_a
                                               .url = cli_flag(cli, "send"),
                                               .headers = lines.lines,
                                               .n_headers = lines.n,
-                                              .body = o->body.data,
-                                              .body_n = o->body.len,
+                                              .body = buf_str(body),
+                                              .body_n = body->len,
                                               .timeout_ms = SEND_TIMEOUT_MS,
                                               .answer_bytes_max = ANSWER_BYTES_MAX};
         rc = fetch(fetcher, &request, out, err);
@@ -169,14 +180,13 @@ static enum rc send_call(const struct cli *cli, struct output *o, struct fetch_a
     return rc;
 }
 
-/* Prints the answer; exit code 3 when it is no success. */
-static int send_and_print(const struct cli *cli, const char *what, struct output *o)
+int sign_send(const struct cli *cli, const char *what, const struct buf *headers, const struct buf *body)
 {
     CLEANUP(fetch_answer_done) struct fetch_answer answer = {0};
     CLEANUP(buf_done) struct buf out;
     struct err err = {0};
     buf_init(&out, 8 * ANSWER_BYTES_MAX);
-    if (send_call(cli, o, &answer, &err) != RC_OK) {
+    if (send_call(cli, headers, body, &answer, &err) != RC_OK) {
         return cli_fail(what, &err);
     }
     (void)buf_printf(&out, "{\"status\": %u, \"body\": ", answer.status);
@@ -225,7 +235,7 @@ static int sign(const struct cli *cli, enum channel channel)
     if (make(cli, channel, &o, &err) != RC_OK) {
         return cli_fail(what, &err);
     }
-    return cli_flag(cli, "send") == NULL ? EXIT_DONE : send_and_print(cli, what, &o);
+    return cli_flag(cli, "send") == NULL ? EXIT_DONE : sign_send(cli, what, &o.headers, &o.body);
 }
 
 int cmd_sign_wechat(const struct cli *cli)

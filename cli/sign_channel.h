@@ -2,7 +2,8 @@
 /*
  * Calls of channels signed with the keys that `sluice sign init` has made. The directory:
  *
- *     accounts.json            what verifies: the gateway's accounts shop1 (WeChat Pay, Alipay, Apple Pay) and game1
+ *     accounts.json            what verifies: the gateway's accounts shop1 (WeChat Pay, Alipay, Apple Pay) and game1,
+ *                              and carriers' named as their forms are
  *     wechat-*, alipay-*, ...  files it names
  *     raw.keys                 for gateway.raw.keys.file
  *     signing/                 the platforms' private keys, which nobody has but here
@@ -11,6 +12,7 @@
 #define SLUICE_CLI_SIGN_CHANNEL_H
 
 #include "channel/account.h"
+#include "command.h"
 
 #define SIGN_SHOP "shop1"
 #define SIGN_GAME "game1"
@@ -49,5 +51,10 @@ enum rc sign_init(const char *directory, int64_t now_s, struct err *err) MUST_US
 /* Headers, one a line with LF, and body. FATAL: the directory is not as it was made, ERR_CONFIG, or libcrypto refuses.
  * REJECT: this cannot be said. */
 enum rc sign_make(const struct sign_request *request, struct buf *headers, struct buf *body, struct err *err) MUST_USE;
+
+/* Are there --headers and --body, or a --send that is a URL? Else the exit code. */
+int sign_check_output(const struct cli *cli);
+/* Posts it to --send, and prints the answer; exit code 3 when it is no success. */
+int sign_send(const struct cli *cli, const char *what, const struct buf *headers, const struct buf *body);
 
 #endif

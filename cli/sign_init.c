@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "carrier/carrier.h"
 #include "channel/ca.h"
 #include "commands.h"
 #include "crypto/openssl_own.h"
@@ -149,6 +150,33 @@ static enum rc make_merchant(const struct kit *k, struct buf *text, struct err *
     return put_key(k, "applepay-merchant.key", key, text, err);
 }
 
+/* One line, as carriers give it. */
+static enum rc make_salts(const struct kit *k, struct buf *text, struct err *err)
+{
+    for (int form = 0; form < CARRIER_FORMS; form++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "%s.salt", carrier_form_name((enum carrier_form)form));
+        if (carrier_facts((enum carrier_form)form)->signature != NULL) {
+            TRY(put_random(k, name, 32, text, err));
+        }
+    }
+    return RC_OK;
+}
+
+static void add_express(struct buf *text)
+{
+    const char *before = " \"express\":  {";
+    for (int form = 0; form < CARRIER_FORMS; form++) {
+        const char *name = carrier_form_name((enum carrier_form)form);
+        if (carrier_facts((enum carrier_form)form)->signature != NULL) {
+            (void)buf_printf(text, "%s\"%s\": {\"form\": \"%s\", \"salt_file\": \"%s.salt\"}", before, name, name,
+                             name);
+            before = ",\n              ";
+        }
+    }
+    (void)buf_puts(text, "}}\n");
+}
+
 static enum rc make_raw_keys(const struct kit *k, struct err *err)
 {
     CLEANUP(freep) char *path = xasprintf("%s/raw.keys", k->directory);
@@ -171,8 +199,9 @@ static enum rc make_accounts(const struct kit *k, struct buf *text, struct err *
         "                        \"environment\": \"Production\", \"root_file\": \"appstore-root.pem\"}},\n"
         " \"applepay\": {\"" SIGN_SHOP "\": {\"root_file\": \"applepay-root.pem\",\n"
         "                        \"merchant_certificate_file\": \"" SIGN_APPLEPAY_MERCHANT "\",\n"
-        "                        \"merchant_key_file\": \"applepay-merchant.key\"}}}\n",
+        "                        \"merchant_key_file\": \"applepay-merchant.key\"}},\n",
         k->wechat_serial, APPLE_ID);
+    add_express(text);
     return put(k, "accounts.json", text, err);
 }
 
@@ -184,6 +213,7 @@ static enum rc make_all(struct kit *k, struct buf *text, struct err *err)
     TRY(make_chain(k, CA_APPSTORE, "appstore-root.pem", SIGN_APPSTORE, text, err));
     TRY(make_chain(k, CA_APPLEPAY, "applepay-root.pem", SIGN_APPLEPAY, text, err));
     TRY(make_merchant(k, text, err));
+    TRY(make_salts(k, text, err));
     TRY(make_raw_keys(k, err));
     return make_accounts(k, text, err);
 }
@@ -220,7 +250,8 @@ int cmd_sign_init(const struct cli *cli)
     if (sign_init(cli->argv[0], now_s, &err) != RC_OK) {
         return cli_fail("sign init", &err);
     }
-    cli_note(cli, "keys and accounts are in %s: wechat, alipay, applepay " SIGN_SHOP ", appstore " SIGN_GAME,
+    cli_note(cli,
+             "keys and accounts are in %s: wechat, alipay, applepay " SIGN_SHOP ", appstore " SIGN_GAME ", express",
              cli->argv[0]);
     return EXIT_DONE;
 }

@@ -60,6 +60,25 @@ static const struct command_flag APPLEPAY_FLAGS[] = {
     {"event", "FILE", "The payment data before it is encrypted, instead of one that is made."},
     {"token-file", "FILE", "With --send: the caller's token."},
 };
+static const struct command_flag EXPRESS_FLAGS[] = {
+    {"form", "FORM", "json, kuaidi100, sf, kdniao or cainiao; needed."},
+    {"dir", "DIR", "What `sluice sign init` has made; needed where the form has a signature."},
+    {"account", "NAME", "In its accounts.json (default the form's name)."},
+    {"unsigned", NULL, "Without a signature, instead of --dir."},
+    {"tracking-no", "NO", "The parcel; needed without --event."},
+    {"carrier", "CODE", "The carrier (default left out)."},
+    {"status", "STATUS", "Of the newest node: collected, in_transit, customs, ... (default in_transit)."},
+    {"code", "CODE", "Its code as the carrier calls it (default the form's usual one)."},
+    {"context", "TEXT", "Its text (default made)."},
+    {"nodes", "N", "So many nodes, an hour between them (default 1; json has one)."},
+    {"whole", NULL, "Everything is said anew: kuaidi100's updateall."},
+    {"xml", NULL, "As XML, where the form may be (sf, cainiao)."},
+    {"event", "FILE", "The content before it is signed, instead of one that is made."},
+    {"at", "UNIX_SECONDS", "When it happened (default now)."},
+    {"headers", "FILE", "Where headers go, one `Name: value` a line; - = stdout."},
+    {"body", "FILE", "Where the body goes, byte for byte."},
+    {"send", "URL", "Post it there and print the answer; exit code 3 when it is no success."},
+};
 static const struct command_flag INIT_FLAGS[] = {
     {"at", "UNIX_SECONDS", "Certificates are good for ten years from here (default now)."},
 };
@@ -68,9 +87,9 @@ const struct command SIGN_CHILDREN[SIGN_CHILDREN_N] = {
     {.name = "init",
      .args = "DIR",
      .help = "Keys and certificates of your own for every channel, and an accounts.json that verifies with them.",
-     .more =
-         "Accounts: wechat, alipay and applepay shop1, appstore game1. DIR/signing has the private keys that are the\n"
-         "platforms' in earnest, DIR/raw.keys is for gateway.raw.keys.file. Nothing is overwritten.",
+     .more = "Accounts: wechat, alipay and applepay shop1, appstore game1, express\n"
+             "kuaidi100, kdniao and cainiao. DIR/signing has the private keys that are the\n"
+             "platforms' in earnest, DIR/raw.keys is for gateway.raw.keys.file. Nothing is overwritten.",
      FLAGS(INIT_FLAGS),
      .args_min = 1,
      .args_max = 1,
@@ -95,6 +114,11 @@ const struct command SIGN_CHILDREN[SIGN_CHILDREN_N] = {
      .help = "An Apple Pay payment token, with its order.",
      FLAGS(APPLEPAY_FLAGS),
      .run = cmd_sign_applepay,
+     .no_config = true},
+    {.name = "express",
+     .help = "A carrier's call about a parcel, in its form.",
+     FLAGS(EXPRESS_FLAGS),
+     .run = cmd_sign_express,
      .no_config = true},
     {.name = "webhook",
      .help = "The three headers of Standard Webhooks for a body.",

@@ -5,7 +5,7 @@
 
 #include "command.h"
 
-#define SIGN_CHILDREN_N 6
+#define SIGN_CHILDREN_N 7
 extern const struct command SIGN_CHILDREN[SIGN_CHILDREN_N];
 
 #endif

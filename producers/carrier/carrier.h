@@ -105,6 +105,24 @@ struct carrier_content {
 bool carrier_read(enum carrier_form form, const struct carrier_content *content, struct arena *arena,
                   struct carrier_call *out, char detail[CARRIER_DETAIL_MAX]);
 
+/* ---------------------------------------------------------------------------------------------------- making calls */
+
+/* What a call of one's own says: of one parcel, nodes with time, status and context. */
+struct carrier_saying {
+    const char *tracking_no;
+    const char *carrier;              /* NULL = left out */
+    bool whole;                       /* of kuaidi100: updateall */
+    bool xml;                         /* of forms that may be XML */
+    const struct carrier_node *nodes; /* the oldest first; json takes the last only */
+    size_t n_nodes;
+    int64_t now_s;
+};
+/* Its content, such that carrier_read() gives the same nodes; texts as UTF-8. */
+void carrier_make(enum carrier_form form, const struct carrier_saying *saying, struct buf *content);
+/* The body with this content, and the headers' Content-Type; static. signature NULL = none. */
+const char *carrier_make_body(enum carrier_form form, const char *content, size_t n, const char *signature,
+                              struct buf *body);
+
 /* What `sluice verify express` shows of it: one JSON object. */
 void carrier_call_json(const struct carrier_call *call, struct buf *out);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Codes of carriers. A code that says that nothing has moved yet (ordered, waiting for the courier, no information)
- * stands here as unknown: nobody is told of it, and it is no surprise.
+ * stands here as unknown: nobody is told of it, and it is no surprise. The first code of a status is the usual one.
  */
 #include "carrier/status.h"
 
@@ -201,18 +201,40 @@ static const struct row KDNIAO[] = {
     {"604", EXPRESS_EXCEPTION},
 };
 
-/* opCode. */
+/* opCode. 70 and 33 are tried again; 125, 130 and 678 lie in a locker or a shop; 648 and 631 go back. */
 static const struct row SF[] = {
     {"50", EXPRESS_COLLECTED},         {"54", EXPRESS_COLLECTED},         {"51", EXPRESS_COLLECTED},
-    {"43", EXPRESS_COLLECTED},         {"46", EXPRESS_COLLECTED},         {"30", EXPRESS_IN_TRANSIT},
-    {"31", EXPRESS_IN_TRANSIT},        {"36", EXPRESS_IN_TRANSIT},        {"302", EXPRESS_IN_TRANSIT},
-    {"304", EXPRESS_IN_TRANSIT},       {"607", EXPRESS_IN_TRANSIT},       {"605", EXPRESS_IN_TRANSIT},
-    {"106", EXPRESS_CUSTOMS},          {"107", EXPRESS_CUSTOMS},          {"123", EXPRESS_OUT_FOR_DELIVERY},
-    {"44", EXPRESS_OUT_FOR_DELIVERY},  {"204", EXPRESS_OUT_FOR_DELIVERY}, {"125", EXPRESS_OUT_FOR_DELIVERY},
-    {"130", EXPRESS_OUT_FOR_DELIVERY}, {"33", EXPRESS_EXCEPTION},         {"70", EXPRESS_EXCEPTION},
-    {"77", EXPRESS_EXCEPTION},         {"631", EXPRESS_EXCEPTION},        {"80", EXPRESS_DELIVERED},
-    {"8000", EXPRESS_DELIVERED},       {"128", EXPRESS_DELIVERED},        {"658", EXPRESS_DELIVERED},
-    {"648", EXPRESS_RETURNED},         {"99", EXPRESS_RETURNED},          {"517", EXPRESS_RETURNED},
+    {"43", EXPRESS_COLLECTED},         {"46", EXPRESS_COLLECTED},         {"188", EXPRESS_COLLECTED},
+    {"214", EXPRESS_COLLECTED},        {"607", EXPRESS_COLLECTED},        {"651", EXPRESS_COLLECTED},
+    {"655", EXPRESS_COLLECTED},        {"700", EXPRESS_COLLECTED},        {"701", EXPRESS_COLLECTED},
+    {"950", EXPRESS_COLLECTED},        {"30", EXPRESS_IN_TRANSIT},        {"31", EXPRESS_IN_TRANSIT},
+    {"36", EXPRESS_IN_TRANSIT},        {"10", EXPRESS_IN_TRANSIT},        {"11", EXPRESS_IN_TRANSIT},
+    {"34", EXPRESS_IN_TRANSIT},        {"47", EXPRESS_IN_TRANSIT},        {"66", EXPRESS_IN_TRANSIT},
+    {"75", EXPRESS_IN_TRANSIT},        {"84", EXPRESS_IN_TRANSIT},        {"86", EXPRESS_IN_TRANSIT},
+    {"88", EXPRESS_IN_TRANSIT},        {"89", EXPRESS_IN_TRANSIT},        {"96", EXPRESS_IN_TRANSIT},
+    {"97", EXPRESS_IN_TRANSIT},        {"99", EXPRESS_IN_TRANSIT},        {"106", EXPRESS_IN_TRANSIT},
+    {"147", EXPRESS_IN_TRANSIT},       {"186", EXPRESS_IN_TRANSIT},       {"187", EXPRESS_IN_TRANSIT},
+    {"189", EXPRESS_IN_TRANSIT},       {"190", EXPRESS_IN_TRANSIT},       {"302", EXPRESS_IN_TRANSIT},
+    {"304", EXPRESS_IN_TRANSIT},       {"570", EXPRESS_IN_TRANSIT},       {"571", EXPRESS_IN_TRANSIT},
+    {"605", EXPRESS_IN_TRANSIT},       {"626", EXPRESS_IN_TRANSIT},       {"628", EXPRESS_IN_TRANSIT},
+    {"649", EXPRESS_IN_TRANSIT},       {"656", EXPRESS_IN_TRANSIT},       {"657", EXPRESS_IN_TRANSIT},
+    {"847", EXPRESS_IN_TRANSIT},       {"850", EXPRESS_IN_TRANSIT},       {"851", EXPRESS_IN_TRANSIT},
+    {"921", EXPRESS_IN_TRANSIT},       {"930", EXPRESS_IN_TRANSIT},       {"931", EXPRESS_IN_TRANSIT},
+    {"932", EXPRESS_IN_TRANSIT},       {"604", EXPRESS_CUSTOMS},          {"606", EXPRESS_CUSTOMS},
+    {"612", EXPRESS_CUSTOMS},          {"613", EXPRESS_CUSTOMS},          {"614", EXPRESS_CUSTOMS},
+    {"619", EXPRESS_CUSTOMS},          {"620", EXPRESS_CUSTOMS},          {"621", EXPRESS_CUSTOMS},
+    {"623", EXPRESS_CUSTOMS},          {"44", EXPRESS_OUT_FOR_DELIVERY},  {"122", EXPRESS_OUT_FOR_DELIVERY},
+    {"123", EXPRESS_OUT_FOR_DELIVERY}, {"125", EXPRESS_OUT_FOR_DELIVERY}, {"130", EXPRESS_OUT_FOR_DELIVERY},
+    {"204", EXPRESS_OUT_FOR_DELIVERY}, {"211", EXPRESS_OUT_FOR_DELIVERY}, {"212", EXPRESS_OUT_FOR_DELIVERY},
+    {"630", EXPRESS_OUT_FOR_DELIVERY}, {"637", EXPRESS_OUT_FOR_DELIVERY}, {"677", EXPRESS_OUT_FOR_DELIVERY},
+    {"678", EXPRESS_OUT_FOR_DELIVERY}, {"933", EXPRESS_OUT_FOR_DELIVERY}, {"33", EXPRESS_EXCEPTION},
+    {"70", EXPRESS_EXCEPTION},         {"72", EXPRESS_EXCEPTION},         {"77", EXPRESS_EXCEPTION},
+    {"126", EXPRESS_EXCEPTION},        {"131", EXPRESS_EXCEPTION},        {"627", EXPRESS_EXCEPTION},
+    {"646", EXPRESS_EXCEPTION},        {"833", EXPRESS_EXCEPTION},        {"870", EXPRESS_EXCEPTION},
+    {"934", EXPRESS_EXCEPTION},        {"80", EXPRESS_DELIVERED},         {"8000", EXPRESS_DELIVERED},
+    {"128", EXPRESS_DELIVERED},        {"219", EXPRESS_DELIVERED},        {"658", EXPRESS_DELIVERED},
+    {"679", EXPRESS_DELIVERED},        {"935", EXPRESS_DELIVERED},        {"648", EXPRESS_RETURNED},
+    {"631", EXPRESS_RETURNED},
 };
 
 /* logisticsStatus of reports, action of traces; the longer ones are of parcels that cross borders. */
@@ -308,6 +330,20 @@ enum express_status status_of_code(enum carrier_form form, const char *code)
     enum express_status status = EXPRESS_UNKNOWN;
     (void)status_find(form, code, &status);
     return status;
+}
+
+const char *status_code(enum carrier_form form, enum express_status status)
+{
+    const struct table *t = &TABLES[form];
+    if (form == CARRIER_JSON) {
+        return express_status_name(status);
+    }
+    for (size_t i = 0; i < t->n && status != EXPRESS_UNKNOWN; i++) {
+        if (t->rows[i].status == status) {
+            return t->rows[i].code;
+        }
+    }
+    return NULL;
 }
 
 /* ------------------------------------------------------------------------------------------------------- texts */

@@ -12,6 +12,8 @@
 enum express_status status_of_code(enum carrier_form form, const char *code);
 /* The same, and whether the table has it. */
 bool status_find(enum carrier_form form, const char *code, enum express_status *out);
+/* A code of the form with this status, the usual one; NULL: there is none. */
+const char *status_code(enum carrier_form form, enum express_status status);
 /* What the words of a node's text say of it. False: nothing, and *out stays. */
 bool status_in_text(const char *text, enum express_status *out);
 /* The same; in_transit where they say nothing. */

@@ -129,10 +129,17 @@ Test(sign_command, events_may_be_given)
 
 Test(sign_command, nobody_else_reads_what_is_made)
 {
-    static const char *const NAMES[] = {"kit/signing/alipay.key",        "kit/signing/appstore.pem",
-                                        "kit/signing/applepay.pem",      "kit/signing/wechat-certificate.key",
-                                        "kit/signing/wechat-public.key", "kit/wechat-apiv3.key",
-                                        "kit/applepay-merchant.key",     "kit/raw.keys"};
+    static const char *const NAMES[] = {"kit/signing/alipay.key",
+                                        "kit/signing/appstore.pem",
+                                        "kit/signing/applepay.pem",
+                                        "kit/signing/wechat-certificate.key",
+                                        "kit/signing/wechat-public.key",
+                                        "kit/wechat-apiv3.key",
+                                        "kit/applepay-merchant.key",
+                                        "kit/raw.keys",
+                                        "kit/kuaidi100.salt",
+                                        "kit/kdniao.salt",
+                                        "kit/cainiao.salt"};
     struct stat st;
     for (size_t i = 0; i < ARRAY_SIZE(NAMES); i++) {
         cr_assert_eq(stat(NAMES[i], &st), 0, "%s", NAMES[i]);
