@@ -163,7 +163,8 @@ static enum rc run(struct account_bench *b, const char *address, struct err *err
 enum rc bench_account_http(struct account_bench *b, struct err *err)
 {
     char address[BENCH_ADDRESS_MAX];
-    const struct bench_setting listen[] = {{"SLUICE_GATEWAY_LISTEN", address}};
+    const struct bench_setting listen[] = {
+        {"SLUICE_GATEWAY_LISTEN", address}, {"SLUICE_EXPRESS_LISTEN", "off"}, {"SLUICE_DEVICE_LISTEN", "off"}};
 
     TRY(bench_free_address(address, err));
     TRY(bench_account_start(b, 1, err));

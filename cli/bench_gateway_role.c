@@ -10,13 +10,15 @@ enum rc bench_gateway_start(struct gateway_bench *b, const struct bench_setting 
 {
     struct bench_setting settings[BENCH_GATEWAY_SETTINGS_MAX] = {{"SLUICE_GATEWAY_LISTEN", b->address},
                                                                  {"SLUICE_GATEWAY_ACCOUNTS", b->keys.accounts},
-                                                                 {"SLUICE_GATEWAY_RAW_KEYS_FILE", b->keys.raw_keys}};
+                                                                 {"SLUICE_GATEWAY_RAW_KEYS_FILE", b->keys.raw_keys},
+                                                                 {"SLUICE_EXPRESS_LISTEN", "off"},
+                                                                 {"SLUICE_DEVICE_LISTEN", "off"}};
 
     for (size_t i = 0; i < n; i++) {
-        settings[3 + i] = more[i];
+        settings[5 + i] = more[i];
     }
     TRY(bench_free_address(b->address, err));
-    return bench_role_start(&b->base, "gateway", settings, 3 + n, &b->gateway, err);
+    return bench_role_start(&b->base, "gateway", settings, 5 + n, &b->gateway, err);
 }
 
 static struct bench_cost costs(const struct gateway_bench *b)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gateway/callback.h"
+#include "gateway/device.h"
 #include "gateway/gateway_internal.h"
 #include "ledger/code.h"
 
@@ -76,8 +77,12 @@ void answer_rejected(struct job *job, const char *name)
 void answer_away(struct job *job, const char *code, const char *detail)
 {
     struct problem problem = {.retry_after_s = GATEWAY_AWAY_RETRY_AFTER_S};
-    if (job->kind == JOB_CALLBACK) { /* in its channel's words */
+    if (job->kind == JOB_CALLBACK || job->kind == JOB_EXPRESS) { /* in its channel's words */
         callback_unavailable(job, detail);
+        return;
+    }
+    if (job->kind == JOB_DEVICE || job->kind == JOB_SHOW_DEVICES) {
+        device_unavailable(job, detail);
         return;
     }
     problem_set(&problem, 503, code, NULL, "%s", detail);
@@ -109,8 +114,10 @@ void answer_written(struct gateway *g, struct job *job)
 {
     if (job->kind == JOB_PAYMENT) {
         answer_payment(job);
-    } else if (job->kind == JOB_CALLBACK) {
+    } else if (job->kind == JOB_CALLBACK || job->kind == JOB_EXPRESS) {
         callback_stored(job);
+    } else if (job->kind == JOB_DEVICE) {
+        device_stored(job);
     } else if (job->wait_s > 0) {
         waiter_add(&g->waiter, job);
     } else {

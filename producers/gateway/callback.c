@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "gateway/ask.h"
+#include "gateway/express.h"
 #include "http/header_text.h"
 
 _Static_assert(JOB_LANES == 2 + CHANNELS_N, "everybody else, a lane for each channel, phones");
@@ -16,13 +17,13 @@ static const char *const MEDIA[CHANNELS_N] = {
     [CHANNEL_ALIPAY] = "application/x-www-form-urlencoded",
     [CHANNEL_APPSTORE] = "application/json",
     [CHANNEL_APPLEPAY] = "application/json",
-    [CHANNEL_EXPRESS] = "", /* by its form */
+    [CHANNEL_EXPRESS] = NULL, /* its form is its account's */
 };
 
 /* Who says nothing is believed. */
 static bool media_ok(const struct capture *c, const char *wanted)
 {
-    for (size_t i = 0; i < c->n_headers; i++) {
+    for (size_t i = 0; wanted != NULL && i < c->n_headers; i++) {
         if (strcasecmp(c->headers[i].name, "Content-Type") == 0 && !header_media_is(c->headers[i].value, wanted)) {
             return false;
         }
@@ -49,28 +50,30 @@ static void look_at(struct http_call *call, struct callback *c)
     }
 }
 
-enum call_next ask_callback(struct http_call *call, void *opaque)
+enum call_next callback_no_account(struct http_call *call, enum channel channel)
 {
-    struct gateway *g = opaque;
-    enum channel channel = (enum channel)channel_find(call_target(call)->segments[1]); /* the pattern's own */
-    const struct account *account =
-        g->accounts == NULL ? NULL : accounts_find(g->accounts, channel, call_id(call, "account"));
-    if (account == NULL) {
-        struct problem problem = {0};
-        log_warn("gateway", "a call names an account that is not in the accounts file",
-                 KV_S("channel", channel_name(channel)), KV_S("account", call_id(call, "account")),
-                 KV_S("address", call_address(call)));
-        problem_set(&problem, 404, "account_unknown", NULL, "there is no such account of this channel");
-        return ask_refuse(call, &problem);
-    }
-    struct job *job = ask_job(call, JOB_CALLBACK);
+    struct problem problem = {0};
+    log_warn("gateway", "a call names an account that is not in the accounts file",
+             KV_S("channel", channel_name(channel)), KV_S("account", call_id(call, "account")),
+             KV_S("address", call_address(call)));
+    problem_set(&problem, 404, "account_unknown", NULL, "there is no such account of this channel");
+    return ask_refuse(call, &problem);
+}
+
+enum call_next callback_take(struct gateway *g, struct http_call *call, enum job_kind kind,
+                             const struct account *account)
+{
+    struct job *job = ask_job(call, kind);
     struct callback *c = arena_alloc(call_arena(call), sizeof *c);
     *c = (struct callback){
-        .channel = channel, .account = account, .received_us = g->now_us(), .began_us = clock_mono_us()};
+        .channel = account->channel, .account = account, .received_us = g->now_us(), .began_us = clock_mono_us()};
     job->callback = c;
-    job->lane = 1 + channel;
+    job->lane = 1 + account->channel;
     job->wait_s = -1;
     look_at(call, c);
+    if (kind == JOB_EXPRESS) {
+        express_begin(g, c);
+    }
     if (c->verdict.reason == REASON_OK) {
         if (job_queue_put(&g->verifies, job)) {
             return CALL_PARKED; /* and is the verifier's: not even its verdict may be looked at here */
@@ -79,4 +82,13 @@ enum call_next ask_callback(struct http_call *call, void *opaque)
     }
     callback_answer(job);
     return CALL_ANSWERED;
+}
+
+enum call_next ask_callback(struct http_call *call, void *opaque)
+{
+    struct gateway *g = opaque;
+    enum channel channel = (enum channel)channel_find(call_target(call)->segments[1]); /* the pattern's own */
+    const struct account *account =
+        g->accounts == NULL ? NULL : accounts_find(g->accounts, channel, call_id(call, "account"));
+    return account == NULL ? callback_no_account(call, channel) : callback_take(g, call, JOB_CALLBACK, account);
 }

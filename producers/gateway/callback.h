@@ -6,6 +6,8 @@
  *
  * What is refused is answered by the verifier and stores nothing. Only a genuine call that came too late goes on to the
  * writers all the same: where the very same bytes are stored, their sender did not get our answer, and gets it now.
+ *
+ * Calls of carriers go the same way (express.h says what is different).
  */
 #ifndef SLUICE_GATEWAY_CALLBACK_H
 #define SLUICE_GATEWAY_CALLBACK_H
@@ -16,6 +18,20 @@
 #include "base/uuid.h"
 #include "channel/account.h"
 #include "channel/channel.h"
+#include "gateway/job.h"
+#include "http/service.h"
+
+/* Of a call of a carrier. */
+struct callback_express {
+    const char *form;        /* carrier_form_name() */
+    int64_t nodes_max;       /* of one number that are queued by one call, see settle_express.h */
+    size_t weight;           /* bytes that it holds ... */
+    _Atomic size_t *room;    /* ... of the gateway's room; NULL = none. See express.h */
+    size_t nodes, new_nodes; /* what came, and what of it was not there yet */
+    size_t bad;              /* nodes that were left out */
+    size_t queued, history;  /* what became of undecided nodes: those of the whole batch, at one of its calls */
+    bool unknown;            /* some number has no waybill */
+};
 
 /* Lives in the call's arena. */
 struct callback {
@@ -35,11 +51,22 @@ struct callback {
     /* What came of it in the transaction; counts once that is committed. */
     enum channel_reason result;
     const char *detail; /* the arena's */
+
+    struct callback_express express;
 };
 
-struct job;
 struct gateway;
 struct config;
+struct http_call;
+
+/*
+ * The first steps of a call that names an account: captured, looked at as far as that needs no channel, and handed to a
+ * verifier. kind: JOB_CALLBACK or JOB_EXPRESS.
+ */
+enum call_next callback_take(struct gateway *g, struct http_call *call, enum job_kind kind,
+                             const struct account *account);
+/* 404: there is no account of that name. */
+enum call_next callback_no_account(struct http_call *call, enum channel channel);
 
 /* callback_setup.c: accounts and keys, as the options say; OK without accounts. */
 enum rc callbacks_setup(struct gateway *g, const struct config *cfg, struct err *err) MUST_USE;

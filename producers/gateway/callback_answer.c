@@ -5,7 +5,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "gateway/callback.h"
+#include "carrier/carrier.h"
+#include "gateway/express.h"
 #include "gateway/gateway_internal.h"
 
 #define ANSWER_BYTES_MAX ((size_t)64 << 10)
@@ -74,6 +75,10 @@ static void tell(const struct job *job)
     } else if (v->reason == REASON_UNKNOWN_ORDER) {
         log_warn("gateway", "a genuine notification waits for its order", KV_S("channel", channel),
                  KV_S("account", c->account->name), KV_S("id", job->id), KV_S("payment", or_dash(v->event.payment_id)));
+    } else if (v->reason == REASON_UNKNOWN_WAYBILL) {
+        log_info("gateway", "a parcel has no waybill yet; its number waits for one", KV_S("account", c->account->name),
+                 KV_S("id", job->id), KV_S("tracking_no", v->express->reports[0].tracking_no),
+                 KV_I("parcels", (int64_t)v->express->n_reports));
     } else if (!reason_acknowledged(v->reason) && v->genuine && v->reason != REASON_UNAVAILABLE) {
         /* A text of its own: repeated texts are suppressed, and anybody may call with nonsense. */
         log_error("gateway", "a genuine call of a channel is refused", KV_S("channel", channel),
@@ -109,6 +114,9 @@ void callback_answer(struct job *job)
     }
     call_answer(job->call, answer.status, answer.content_type, &body);
     callback_count(c->channel, c->verdict.reason);
+    if (c->channel == CHANNEL_EXPRESS) {
+        express_end(job->callback);
+    }
     observe_steps(c);
     tell(job);
 }

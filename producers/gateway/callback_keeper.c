@@ -9,7 +9,9 @@
 #include "gateway/callback.h"
 #include "gateway/callback_clock.h"
 #include "gateway/callback_sweep.h"
+#include "gateway/express.h"
 #include "gateway/gateway_internal.h"
+#include "gateway/settle_express.h"
 #include "pg/conn.h"
 
 #define TURN_MS 1000
@@ -18,7 +20,9 @@
 #define ERASINGS_MAX 4 /* of one turn */
 #define LOOK_MS 10000  /* between two looks at clocks and counts */
 #define COUNT_MAX "100000"
-#define STATEMENTS_MAX (2 * WINDOWS_MAX + ERASINGS_MAX + 3)
+#define PARKED_COUNT_MAX 100000
+#define EXPRESS_STATEMENTS 9 /* of one window of parked numbers */
+#define STATEMENTS_MAX ((2 + EXPRESS_STATEMENTS) * WINDOWS_MAX + 2 * ERASINGS_MAX + 4)
 
 /* A counting that ends, however many there are. */
 static const char OPEN_SQL[] =
@@ -54,12 +58,32 @@ static enum rc settle(struct keeper *k, struct err *err)
     return RC_OK;
 }
 
-static enum rc erase(struct keeper *k, struct err *err)
+static void on_parcel(void *opaque, const char *tracking_no, bool known, int64_t queued, int64_t history)
+{
+    (void)opaque;
+    if (known) {
+        express_count_settled((size_t)queued, (size_t)history);
+        log_info("gateway", "a waybill has appeared; what its carrier said of it is told",
+                 KV_S("tracking_no", tracking_no), KV_I("queued", queued), KV_I("history", history));
+    }
+}
+
+/* Numbers that carriers named before their waybill was there. */
+static enum rc settle_express(struct keeper *k, struct err *err)
+{
+    int looked = EXPRESS_WINDOW;
+    for (int i = 0; i < WINDOWS_MAX && looked == EXPRESS_WINDOW && !role_stopping(k->g->ctx); i++) {
+        TRY(express_sweep(&k->session, k->g->nodes_max, &looked, on_parcel, k, err));
+    }
+    return RC_OK;
+}
+
+static enum rc erase(struct keeper *k, enum sweep_inbox inbox, struct err *err)
 {
     int64_t erased = ERASED_MAX;
     int64_t all = 0;
     for (int i = 0; i < ERASINGS_MAX && erased == ERASED_MAX && k->g->raw_keep_days > 0; i++) {
-        TRY(callback_sweep_erase(&k->session, k->g->raw_keep_days, ERASED_MAX, &erased, err));
+        TRY(callback_sweep_erase(&k->session, inbox, k->g->raw_keep_days, ERASED_MAX, &erased, err));
         all += erased;
     }
     if (all > 0) {
@@ -97,16 +121,44 @@ static enum rc count_open(struct keeper *k, struct err *err)
     return RC_OK;
 }
 
-static enum rc turn(struct keeper *k, struct err *err)
+static enum rc count_parked(struct keeper *k, struct err *err)
 {
-    TRY(session_open(&k->session, err));
+    int64_t n = 0;
+    TRY(express_parked(&k->session, PARKED_COUNT_MAX, &n, err));
+    metric_set(metric_gauge("express_parked", "Tracking numbers without a waybill, at most " COUNT_MAX ".", NULL),
+               (double)n);
+    return RC_OK;
+}
+
+static enum rc turn_payments(struct keeper *k, bool look, struct err *err)
+{
     TRY(settle(k, err));
-    TRY(erase(k, err));
-    if (clock_mono_ms() - k->looked_ms >= LOOK_MS) {
+    TRY(erase(k, SWEEP_PAYMENTS, err));
+    if (look) {
         TRY(look_at_clock(k, err));
         TRY(count_open(k, err));
-        k->looked_ms = clock_mono_ms();
     }
+    return RC_OK;
+}
+
+static enum rc turn_express(struct keeper *k, bool look, struct err *err)
+{
+    TRY(settle_express(k, err));
+    TRY(erase(k, SWEEP_EXPRESS, err));
+    return look ? count_parked(k, err) : RC_OK;
+}
+
+static enum rc turn(struct keeper *k, struct err *err)
+{
+    bool look = clock_mono_ms() - k->looked_ms >= LOOK_MS;
+    TRY(session_open(&k->session, err));
+    if (k->g->accounts != NULL) {
+        TRY(turn_payments(k, look, err));
+    }
+    if (k->g->takes_express) {
+        TRY(turn_express(k, look, err));
+    }
+    k->looked_ms = look ? clock_mono_ms() : k->looked_ms;
     return RC_OK;
 }
 

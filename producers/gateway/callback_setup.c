@@ -22,22 +22,35 @@ static enum rc read_keys(struct gateway *g, const char *configured, const char *
     return RC_OK;
 }
 
-enum rc callbacks_setup(struct gateway *g, const struct config *cfg, struct err *err)
+/* Accounts need keys; without them calls of carriers are kept encrypted where keys are configured. */
+static enum rc read_accounts(struct gateway *g, const struct config *cfg, struct err *err)
 {
     const char *path = config_str(cfg, "gateway.accounts");
+    const char *keys = config_str(cfg, "gateway.raw.keys.file");
     if (path[0] == '\0') {
-        return RC_OK;
+        return g->takes_express && keys[0] != '\0' ? read_keys(g, keys, "", err) : RC_OK;
     }
     if (accounts_read(path, &g->accounts, err) != RC_OK) {
         return err_prefix(err, "option gateway.accounts");
     }
-    TRY(read_keys(g, config_str(cfg, "gateway.raw.keys.file"), path, err));
-    g->raw_keep_days = config_int(cfg, "gateway.raw.keep.days");
-    g->clock_skew_ms = config_int(cfg, "gateway.clock.skew.ms");
+    TRY(read_keys(g, keys, path, err));
     TRY(callback_keys_start(g->ctx, cfg, g->accounts, &g->keys, err));
-    g->n_verifiers = (size_t)config_int(cfg, "gateway.verifiers");
     log_info("gateway", "calls of channels are taken", KV_I("accounts", (int64_t)accounts_count(g->accounts)),
              KV_S("key", raw_keys_current(g->raw_keys)));
+    return RC_OK;
+}
+
+enum rc callbacks_setup(struct gateway *g, const struct config *cfg, struct err *err)
+{
+    g->takes_express = front_wanted(cfg, FRONT_EXPRESS);
+    g->raw_keep_days = config_int(cfg, "gateway.raw.keep.days");
+    g->clock_skew_ms = config_int(cfg, "gateway.clock.skew.ms");
+    g->nodes_max = config_int(cfg, "express.notify.nodes.max");
+    g->express_bytes_max = (size_t)config_int(cfg, "express.pending.bytes.max");
+    TRY(read_accounts(g, cfg, err));
+    if (g->accounts != NULL || g->takes_express) {
+        g->n_verifiers = (size_t)config_int(cfg, "gateway.verifiers");
+    }
     return RC_OK;
 }
 
@@ -66,10 +79,12 @@ static void watch_expiry(const struct gateway *g)
 
 void callbacks_watch(struct gateway *g)
 {
-    if (g->accounts == NULL) {
+    if (g->n_verifiers == 0) {
         return;
     }
-    watch_expiry(g);
+    if (g->accounts != NULL) {
+        watch_expiry(g);
+    }
     metric_set(metric_gauge("sluice_gateway_verify_queue_depth", "Calls of channels that wait to be verified.", NULL),
                (double)job_queue_length(&g->verifies));
 }

@@ -51,10 +51,12 @@ static const char SETTLE_SQL[] =
     "code = CASE WHEN d.why IS NULL THEN q.code ELSE 'conflict' END, detail = coalesce(d.why, q.detail) "
     "FROM d WHERE q.id = d.id RETURNING q.id, q.payment_id, d.why";
 
-static const char ERASE_SQL[] =
-    "UPDATE payment_callbacks SET raw_headers = NULL, raw_body = NULL, key_id = NULL, erased_at = now() "
-    "WHERE id IN (SELECT id FROM payment_callbacks WHERE erased_at IS NULL AND received_at < now() - $1::int * "
-    "interval '1 day' ORDER BY received_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED)";
+#define ERASE_SQL(table)                                                                                      \
+    "UPDATE " table " SET raw_headers = NULL, raw_body = NULL, key_id = NULL, erased_at = now() WHERE id IN " \
+    "(SELECT id FROM " table " WHERE erased_at IS NULL AND received_at < now() - $1::int * interval '1 day' " \
+    "ORDER BY received_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED)"
+static const char *const ERASE_SQLS[] = {
+    [SWEEP_PAYMENTS] = ERASE_SQL("payment_callbacks"), [SWEEP_EXPRESS] = ERASE_SQL("express_callbacks")};
 
 void sweep_walk_done(struct sweep_walk *walk)
 {
@@ -121,14 +123,15 @@ enum rc callback_sweep_orders(struct session *s, struct sweep_walk *walk, int *o
     return RC_OK;
 }
 
-enum rc callback_sweep_erase(struct session *s, int64_t days, int64_t limit, int64_t *out_erased, struct err *err)
+enum rc callback_sweep_erase(struct session *s, enum sweep_inbox inbox, int64_t days, int64_t limit,
+                             int64_t *out_erased, struct err *err)
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
     char texts[2][NUMBER_MAX];
     const char *params[] = {texts[0], texts[1]};
     (void)snprintf(texts[0], sizeof texts[0], "%" PRId64, days);
     (void)snprintf(texts[1], sizeof texts[1], "%" PRId64, limit);
-    TRY(session_query(s, ERASE_SQL, 2, params, &res, err));
+    TRY(session_query(s, ERASE_SQLS[inbox], 2, params, &res, err));
     *out_erased = strtoll(PQcmdTuples(res), NULL, 10);
     return RC_OK;
 }

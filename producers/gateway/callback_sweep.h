@@ -33,9 +33,10 @@ typedef void (*sweep_settled_fn)(void *opaque, const char *id, const char *payme
 enum rc callback_sweep_orders(struct session *s, struct sweep_walk *walk, int *out_looked, sweep_settled_fn say,
                               void *opaque, struct err *err) MUST_USE;
 
+enum sweep_inbox { SWEEP_PAYMENTS, SWEEP_EXPRESS }; /* payment_callbacks, express_callbacks */
 /* Erases headers and bodies of up to limit calls that are older than days. */
-enum rc callback_sweep_erase(struct session *s, int64_t days, int64_t limit, int64_t *out_erased,
-                             struct err *err) MUST_USE;
+enum rc callback_sweep_erase(struct session *s, enum sweep_inbox inbox, int64_t days, int64_t limit,
+                             int64_t *out_erased, struct err *err) MUST_USE;
 
 /* How far PostgreSQL's clock is ahead of ours, and how uncertain that is: half of the time it took to ask. */
 enum rc callback_sweep_skew(struct session *s, int64_t (*now_us)(void), int64_t *out_skew_us, int64_t *out_unsure_us,

@@ -49,15 +49,24 @@ const char *callback_payload(const struct job *job)
 /* ---------------------------------------------------------------------------------------------------- what is kept */
 
 /* As PostgreSQL reads bytea. */
+static const char *bytea_text(struct arena *arena, const void *bytes, size_t n)
+{
+    char *text = arena_alloc(arena, 2 + 2 * n + 1);
+    (void)memcpy(text, "\\x", 2);
+    sha256_hex(bytes, n, text + 2);
+    return text;
+}
+
+/* What carriers send is kept as it came where there is no key. */
 static const char *seal(const struct gateway *g, const struct job *job, const char *column, const void *bytes, size_t n)
 {
     size_t sealed_n = RAW_SEALED_BYTES(n);
+    if (g->raw_keys == NULL) {
+        return bytea_text(job->arena, bytes, n);
+    }
     CLEANUP(freep) unsigned char *sealed = xcalloc(sealed_n, 1); /* gone before the call waits */
-    char *text = arena_alloc(job->arena, 2 + 2 * sealed_n + 1);
     raw_seal(g->raw_keys, job->id, column, bytes, n, sealed);
-    (void)memcpy(text, "\\x", 2);
-    sha256_hex(sealed, sealed_n, text + 2);
-    return text;
+    return bytea_text(job->arena, sealed, sealed_n);
 }
 
 void callback_keep(const struct gateway *g, struct job *job)
@@ -68,10 +77,11 @@ void callback_keep(const struct gateway *g, struct job *job)
     for (size_t i = 0; i < c->capture.n_headers; i++) {
         const struct header_line *h = &c->capture.headers[i];
         /* A caller's token is for the gateway; the channels' own calls have none. */
-        bool secret = c->channel == CHANNEL_APPLEPAY && strcasecmp(h->name, "Authorization") == 0;
+        bool tokens = c->channel == CHANNEL_APPLEPAY || c->channel == CHANNEL_EXPRESS;
+        bool secret = tokens && strcasecmp(h->name, "Authorization") == 0;
         (void)buf_printf(&headers, "%s: %s\r\n", h->name, secret ? "***" : h->value);
     }
-    c->key_id = raw_keys_current(g->raw_keys);
+    c->key_id = g->raw_keys == NULL ? NULL : raw_keys_current(g->raw_keys);
     c->raw_headers = seal(g, job, "headers", buf_str(&headers), headers.len);
     c->raw_body = seal(g, job, "body", c->capture.body, c->capture.body_n);
     buf_done(&headers);

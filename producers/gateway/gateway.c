@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "gateway/ask.h"
 #include "gateway/callback.h"
+#include "gateway/express.h"
 #include "gateway/gateway_internal.h"
 #include "runtime/process.h"
 
@@ -75,7 +76,7 @@ static void count_refused(const struct service_route *route, unsigned status)
 static void count(void *opaque, const struct service_route *route, bool handled, unsigned status, double seconds)
 {
     (void)opaque;
-    if (!handled && route != NULL && route->handle == ask_callback) {
+    if (!handled && route != NULL && (route->handle == ask_callback || route->handle == ask_express)) {
         count_refused(route, status);
     }
     const char *pattern = route == NULL ? "" : route->key.pattern;
@@ -131,17 +132,26 @@ static enum rc start_workers(struct gateway *g, struct err *err)
         (void)snprintf(name, sizeof name, "verifier-%zu", i + 1);
         TRY(start_worker(g, &g->verifiers[i], name, verifier_run, err));
     }
-    return g->accounts == NULL ? RC_OK : start_worker(g, &g->keeper, "sweep", keeper_run, err);
+    return g->accounts != NULL || g->takes_express ? start_worker(g, &g->keeper, "sweep", keeper_run, err) : RC_OK;
 }
 
-static void watch_service(struct gateway *g)
+static double sum(const struct gateway *g, unsigned (*of)(struct service *))
+{
+    double all = 0;
+    for (size_t i = 0; i < FRONTS; i++) {
+        all += g->services[i] == NULL ? 0 : of(g->services[i]);
+    }
+    return all;
+}
+
+static void watch_services(struct gateway *g)
 {
     struct watch *watch = role_watch(g->ctx, "main", 60000);
     while (!role_wait_ms(g->ctx, TURN_MS)) {
         role_tick(watch);
         callbacks_watch(g);
-        metric_set(g->parked, service_parked(g->service));
-        metric_set(g->connections, service_connections(g->service));
+        metric_set(g->parked, sum(g, service_parked));
+        metric_set(g->connections, sum(g, service_connections));
     }
     role_unwatch(g->ctx, watch);
 }
@@ -171,9 +181,7 @@ static void refuse_questions(struct gateway *g)
 /* Nobody new; what was accepted is stored and answered; whoever waits for a result hears that it is accepted. */
 static void stop(struct gateway *g)
 {
-    if (g->service != NULL) {
-        service_drain(g->service);
-    }
+    front_drain(g);
     job_queue_close(&g->verifies);
     for (size_t i = 0; i < g->n_verifiers; i++) { /* they hand on to the writers */
         join_worker(&g->verifiers[i]);
@@ -190,8 +198,7 @@ static void stop(struct gateway *g)
     for (size_t i = 0; i < g->n_readers; i++) {
         join_worker(&g->readers[i]);
     }
-    g->service = service_stop(g->service, GRACE_MS);
-    g->callers = callers_free(g->callers);
+    front_stop(g, GRACE_MS);
     callbacks_done(g);
     job_queue_done(&g->verifies);
     job_queue_done(&g->writes);
@@ -230,7 +237,7 @@ static enum rc gateway_run(struct role_ctx *ctx, struct err *err)
         rc = front_start(g, cfg, count, err);
     }
     if (rc == RC_OK) {
-        watch_service(g);
+        watch_services(g);
     }
     stop(g);
     free(g);

@@ -11,6 +11,7 @@
 
 #include "base/metric.h"
 #include "channel/account.h"
+#include "gateway/access.h"
 #include "gateway/gateway.h"
 #include "gateway/job.h"
 #include "gateway/raw_keys.h"
@@ -20,6 +21,9 @@
 #define GATEWAY_AWAY_RETRY_AFTER_S 2
 #define GATEWAY_JSON "application/json"
 #define GATEWAY_BODY_BYTES_MAX ((size_t)256 << 10)
+
+/* Listeners, each with routes of its own. */
+enum front { FRONT_SERVICES, FRONT_EXPRESS, FRONT_DEVICES, FRONTS };
 
 struct gateway;
 
@@ -43,8 +47,9 @@ struct waiter {
 
 struct gateway {
     struct role_ctx *ctx;
-    struct service *service;
+    struct service *services[FRONTS]; /* NULL = not opened */
     struct callers *callers;
+    struct access express_access, device_access;
     struct session_options session;
     size_t batch_rows_max;
     int64_t commit_wait_ms;
@@ -67,6 +72,12 @@ struct gateway {
     int64_t raw_keep_days; /* 0 = for ever */
     int64_t clock_skew_ms;
 
+    /* Calls of carriers. */
+    bool takes_express;
+    int64_t nodes_max;        /* see settle_express.h */
+    size_t express_bytes_max; /* of bodies that are not answered yet */
+    _Atomic size_t express_bytes;
+
     _Atomic int writers_up;
     pthread_mutex_t ready_lock;
     _Atomic int readers_away; /* whose last attempt to open a session failed; none at the start */
@@ -81,9 +92,14 @@ void gateway_ready(struct gateway *g, const char *why);
 /* How long a turn of a thread may take that makes up to n statements: none of them is cut short by the watchdog. */
 int64_t gateway_turn_ms(const struct gateway *g, int n);
 
-/* front.c: starts the service, with callers, proxies and TLS as configured. FATAL: an option that is wrong, a port
+/* front.c: starts the listeners, with callers, proxies and TLS as configured. FATAL: an option that is wrong, a port
  * taken. */
 enum rc front_start(struct gateway *g, const struct config *cfg, service_done_fn done, struct err *err) MUST_USE;
+/* Is the front's listener configured? */
+bool front_wanted(const struct config *cfg, enum front front);
+/* The two halves of stopping, of all of them. */
+void front_drain(struct gateway *g);
+void front_stop(struct gateway *g, int64_t grace_ms);
 
 /* writer.c, reader.c, waiter.c: the threads' functions; opaque is the struct worker. */
 void *writer_run(void *opaque);

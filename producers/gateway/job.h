@@ -26,17 +26,23 @@ enum job_kind {
     JOB_PAYMENT,
     /* a row of payment_callbacks, with one of payment_outbox or payment_quarantine */
     JOB_CALLBACK,
+    /* rows of express_callbacks, express_nodes, express_parked and notify_queue */
+    JOB_EXPRESS,
+    /* a row of push_devices */
+    JOB_DEVICE,
     /* a question */
     JOB_SHOW_TRANSFER,
     JOB_SHOW_ACCOUNT,
     JOB_SHOW_FLOWS,
     JOB_SHOW_PAYMENT,
+    JOB_SHOW_DEVICES,
     JOB_KINDS
 };
 /* As in account_command_outbox.command; NULL for those that are no commands. */
 extern const char *const JOB_COMMANDS[JOB_KINDS];
 
 struct callback;
+struct device;
 
 struct job_flows {
     struct page page;
@@ -60,7 +66,8 @@ struct job {
     int64_t wait_until_ms;   /* monotonic */
     struct job_flows flows;
     unsigned lane;             /* of its queue; below JOB_LANES */
-    struct callback *callback; /* of JOB_CALLBACK, callback.h */
+    struct callback *callback; /* of JOB_CALLBACK, callback.h, and JOB_EXPRESS, express.h */
+    struct device *device;     /* of JOB_DEVICE and JOB_SHOW_DEVICES, device.h */
 
     /* What came of a payment. */
     enum { PAYMENT_CREATED, PAYMENT_REPEATED, PAYMENT_OTHER_CONTENT, PAYMENT_OTHER_CALLER } result;

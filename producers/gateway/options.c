@@ -1,14 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The gateway's options. */
 #include "base/mem.h"
+#include "gateway/express.h"
 #include "gateway/gateway_internal.h"
 
 static const struct option OPTIONS[] = {
+    {.name = "device.listen",
+     .type = OPTION_STRING,
+     .value = "127.0.0.1:7301",
+     .max = 80,
+     .help =
+         "Address for phones (/api/v1/push/...), IP:PORT; empty or off: not opened. Limits, proxies and certificate "
+         "are those of gateway.listen."},
+    {.name = "device.open.nets",
+     .type = OPTION_STRING,
+     .value = "",
+     .help = "Networks, `10.0.0.0/8, fd00::1`, that need no token at device.listen, beside this machine. Whoever "
+             "registers a device gets somebody's messages."},
+    {.name = "device.tls",
+     .type = OPTION_BOOL,
+     .value = "true",
+     .help = "device.listen speaks TLS where gateway.tls.cert.file is set."},
+    {.name = "device.tokens.file",
+     .type = OPTION_STRING,
+     .value = "",
+     .help =
+         "File with a line `caller token-or-@file` for each caller of device.listen from elsewhere; without it they "
+         "get 401."},
+    {.name = "express.listen",
+     .type = OPTION_STRING,
+     .value = "127.0.0.1:7201",
+     .max = 80,
+     .help = "Address for carriers (/webhook/express/...), IP:PORT; empty or off: not opened. Limits, proxies and "
+             "certificate are those of gateway.listen."},
+    {.name = "express.notify.nodes.max",
+     .type = OPTION_INT,
+     .value = "10",
+     .min = 1,
+     .max = 1000,
+     .help = "New nodes of one parcel that are told by one call, the newest; older ones are history."},
+    {.name = "express.open.nets",
+     .type = OPTION_STRING,
+     .value = "",
+     .help = "Networks that need no token for /webhook/express/status, the route without an account, beside this "
+             "machine. Accounts have signatures and lists of their own."},
+    {.name = "express.pending.bytes.max",
+     .type = OPTION_INT,
+     .value = "8388608",
+     .min = (int64_t)EXPRESS_BODY_BYTES_MAX,
+     .max = INT64_C(1) << 30,
+     .help = "Bytes of carriers' calls that are not answered yet; further calls are to be sent again."},
+    {.name = "express.tls",
+     .type = OPTION_BOOL,
+     .value = "true",
+     .help = "express.listen speaks TLS where gateway.tls.cert.file is set."},
+    {.name = "express.tokens.file",
+     .type = OPTION_STRING,
+     .value = "",
+     .help = "File with a line `caller token-or-@file` for each caller of /webhook/express/status from elsewhere; "
+             "without it they get 401."},
     {.name = "gateway.accounts",
      .type = OPTION_STRING,
      .value = "",
      .help = "File with the merchants' accounts at the channels (JSON, docs/channels.md); without it calls of channels "
-             "get 404."},
+             "and of carriers get 404."},
     {.name = "gateway.batch.rows.max",
      .type = OPTION_INT,
      .value = "500",
@@ -118,13 +173,15 @@ static const struct option OPTIONS[] = {
      .value = "180",
      .min = 0,
      .max = 36500,
-     .help = "Days after which headers and bodies of channels' calls are erased; 0 = never. What they said stays."},
+     .help =
+         "Days after which headers and bodies of channels' and carriers' calls are erased; 0 = never. What they said "
+         "stays."},
     {.name = "gateway.raw.keys.file",
      .type = OPTION_STRING,
      .value = "",
      .help = "File with a line `KEY_ID BASE64` for each 32-byte key with which headers and bodies of channels' calls "
              "are kept; the first encrypts, all decrypt. Empty: raw.keys beside the accounts file, made where it is "
-             "missing."},
+             "missing; without either, calls of carriers are kept as they came."},
     {.name = "gateway.readers",
      .type = OPTION_INT,
      .value = "2",
@@ -205,6 +262,6 @@ static const struct option OPTIONS[] = {
 };
 
 const struct option_table gateway_options = {.component = "gateway",
-                                             .help = "HTTP for services: transfers, accounts and payments.",
+                                             .help = "HTTP for services, channels, carriers and phones.",
                                              .rows = OPTIONS,
                                              .n_rows = ARRAY_SIZE(OPTIONS)};

@@ -25,7 +25,9 @@ static enum rc check(struct session *s, struct err *err)
         "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off;"
         "SELECT pg_is_in_recovery(), to_regclass('account_command_outbox') IS NULL OR "
         "to_regclass('payment_transactions')"
-        " IS NULL OR to_regclass('payment_outbox') IS NULL OR to_regclass('payment_quarantine') IS NULL";
+        " IS NULL OR to_regclass('payment_outbox') IS NULL OR to_regclass('payment_quarantine') IS NULL OR "
+        "to_regclass('express_callbacks') IS NULL OR to_regclass('notify_queue') IS NULL OR "
+        "to_regclass('push_devices') IS NULL";
     PGresult *res CLEANUP(pg_clearp) = NULL;
 
     TRY(pg_exec(s->conn, SETTINGS, &res, err));
@@ -58,6 +60,7 @@ void session_close(struct session *s)
 {
     pg_closep(&s->conn);
     memset(s->prepared, 0, sizeof s->prepared);
+    s->has_identities = false;
 }
 
 static enum rc too_late(struct err *err)

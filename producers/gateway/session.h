@@ -27,6 +27,8 @@ struct session {
     const struct session_options *opt;
     PGconn *conn; /* NULL = closed */
     const char *prepared[SESSION_PREPARED_MAX];
+    bool has_identities; /* store_devices.c has looked at what push_devices takes */
+    int identities[2];
 };
 
 /*

@@ -9,6 +9,7 @@
 #include "gateway/flows.h"
 #include "gateway/gateway_internal.h"
 #include "gateway/json_sql.h"
+#include "gateway/store_devices.h"
 #include "pg/conn.h"
 
 /*
@@ -79,6 +80,9 @@ enum rc show_answer(struct session *s, struct job *job, struct err *err)
     }
     if (job->kind == JOB_SHOW_PAYMENT) {
         return show_one(s, job, PAYMENT_SQL, 2, "payment_not_found", err);
+    }
+    if (job->kind == JOB_SHOW_DEVICES) {
+        return devices_show(s, job, err);
     }
     return flows_show(s, job, err);
 }

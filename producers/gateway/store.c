@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The transaction of a batch: commands, orders to be paid, calls of channels, COMMIT. */
+/* The transaction of a batch: commands, orders to be paid, calls of channels, phones, calls of carriers, COMMIT. */
 #include "gateway/store.h"
 
 #include <string.h>
@@ -8,6 +8,8 @@
 #include "gateway/columns.h"
 #include "gateway/json_sql.h"
 #include "gateway/store_callbacks.h"
+#include "gateway/store_devices.h"
+#include "gateway/store_express.h"
 #include "pg/conn.h"
 
 /* ---------------------------------------------------------------------------------------------------- commands */
@@ -153,7 +155,9 @@ static enum rc write_all(struct session *s, struct job *const *jobs, size_t n, s
         TRY(insert_payments(s, jobs, n, err));
         TRY(read_payments(s, jobs, n, err));
     }
-    return callbacks_store(s, jobs, n, err);
+    TRY(callbacks_store(s, jobs, n, err));
+    TRY(devices_store(s, jobs, n, err));
+    return express_store(s, jobs, n, err); /* the last: it locks rows of others */
 }
 
 enum rc jobs_store(struct session *s, struct job *const *jobs, size_t n, bool *out_unknown, struct err *err)

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/device.h"
 #include "gateway/gateway_internal.h"
 #include "gateway/store.h"
 
@@ -109,8 +110,10 @@ static void write_jobs(struct worker *w, struct session *s, struct job **jobs, s
         return;
     }
     log_warn("gateway", "rows could not be stored", KV_I("rows", (int64_t)n), KV_ERR(&err));
-    if (rc == RC_REJECT && jobs[0]->kind == JOB_CALLBACK) {
+    if (rc == RC_REJECT && (jobs[0]->kind == JOB_CALLBACK || jobs[0]->kind == JOB_EXPRESS)) {
         answer_away(jobs[0], "refused_by_database", "the database does not take this content");
+    } else if (rc == RC_REJECT && jobs[0]->kind == JOB_DEVICE) {
+        device_refused(jobs[0], 400, "the database does not take this content");
     } else if (rc == RC_REJECT) {
         answer_refused(jobs[0], 422, "refused_by_database", NULL, "the database does not take this content");
     } else if (unknown) {

@@ -65,11 +65,11 @@ Test(callback_kept, old_bytes_are_erased_and_the_rest_stays)
     callback_came(callback_paid("n2", "A-2"), REASON_OK, "young");
     stack_sql(st.conn, "UPDATE payment_callbacks SET received_at = now() - interval '11 days' WHERE notification_id = "
                        "'n1'");
-    cr_assert_eq(callback_sweep_erase(&rig.session, 12, 100, &erased, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(callback_sweep_erase(&rig.session, SWEEP_PAYMENTS, 12, 100, &erased, &err), RC_OK, "%s", err.text);
     cr_assert_eq(erased, 0);
-    cr_assert_eq(callback_sweep_erase(&rig.session, 10, 100, &erased, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(callback_sweep_erase(&rig.session, SWEEP_PAYMENTS, 10, 100, &erased, &err), RC_OK, "%s", err.text);
     cr_assert_eq(erased, 1);
-    cr_assert_eq(callback_sweep_erase(&rig.session, 10, 100, &erased, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(callback_sweep_erase(&rig.session, SWEEP_PAYMENTS, 10, 100, &erased, &err), RC_OK, "%s", err.text);
     cr_assert_eq(erased, 0);
     stack_expect(st.conn, "what is left",
                  "SELECT string_agg(notification_id || ' ' || (raw_body IS NULL AND raw_headers IS NULL AND key_id IS "

@@ -41,6 +41,8 @@ SLUICE_DEV_STATE=$SLUICE_DEV_STATE_OUTER
 T_NAME='' T_DIR='' T_ID='' T_ADMIN_URL='' T_STARTED=$SECONDS
 # For the tests: output of t_exit, exit code of stop_role and role_exit.
 export -n T_OUT='' T_RC=0
+# Gateways of tests listen where a test says; the usual ports belong to the machine.
+export SLUICE_EXPRESS_LISTEN=off SLUICE_DEVICE_LISTEN=off
 T_DATABASES=() # "admin url" and name of each database to drop
 T_AT_END=''    # function of the test's own that t_end calls first (a trap of its own would lose the exit code)
 
