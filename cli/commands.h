@@ -30,6 +30,7 @@ int cmd_relay_position_set(const struct cli *cli);  /* relay.c; SOURCE, --to */
 int cmd_position_show(const struct cli *cli); /* position.c; [GROUP] */
 int cmd_position_set(const struct cli *cli);  /* position.c; GROUP, --to, --topic, --partition, --force */
 
+int cmd_doctor(const struct cli *cli); /* doctor.c */
 int cmd_status(const struct cli *cli); /* status.c; --watch, --stuck-after */
 
 /* [TOPIC|all], filters */

@@ -10,16 +10,11 @@
 #include "kafka/conf.h"
 #include "kafka/topics.h"
 #include "schemas/topology.h"
+#include "topics_plan.h"
 
 #define OUTPUT_MAX ((size_t)1 << 20)
 
-struct plan {
-    struct topic_want *wants;
-    struct topic_diff *diffs;
-    size_t n;
-};
-
-static void plan_done(struct plan *p)
+void topics_plan_done(struct topics_plan *p)
 {
     for (size_t i = 0; i < p->n; i++) {
         free(p->wants[i].name);
@@ -40,13 +35,13 @@ static void want(struct topic_want *w, const char *key, const char *fmt, int64_t
     }
 }
 
-static void plan_topic(const struct cli *cli, const struct topic_spec *spec, struct topic_want *w)
+static void plan_topic(const struct config *cfg, const struct topic_spec *spec, struct topic_want *w)
 {
-    int64_t min_insync = config_int(cli->cfg, "topics.min.insync");
+    int64_t min_insync = config_int(cfg, "topics.min.insync");
 
-    w->name = kafka_topic_name(cli->cfg, spec->name);
+    w->name = kafka_topic_name(cfg, spec->name);
     w->partitions = spec->partitions;
-    w->replication = (int)config_int(cli->cfg, "topics.replication");
+    w->replication = (int)config_int(cfg, "topics.replication");
     want(w, "max.message.bytes", NULL, spec->max_message_bytes);
     if (spec->compacted) {
         /* Small segments: the log of a state topic is read at each take-over. */
@@ -63,13 +58,13 @@ static void plan_topic(const struct cli *cli, const struct topic_spec *spec, str
     }
 }
 
-static void make_plan(const struct cli *cli, struct plan *p)
+void topics_plan_make(const struct config *cfg, struct topics_plan *p)
 {
     p->n = TOPICS_N;
     p->wants = xcalloc(TOPICS_N, sizeof(*p->wants));
     p->diffs = xcalloc(TOPICS_N, sizeof(*p->diffs));
     for (size_t i = 0; i < TOPICS_N; i++) {
-        plan_topic(cli, &TOPICS[i], &p->wants[i]);
+        plan_topic(cfg, &TOPICS[i], &p->wants[i]);
     }
 }
 
@@ -80,7 +75,7 @@ static const char *state_name(enum topic_state state)
     return names[state];
 }
 
-static int print_plan(const struct cli *cli, const struct plan *p)
+static int print_plan(const struct cli *cli, const struct topics_plan *p)
 {
     struct buf out;
 
@@ -102,7 +97,7 @@ static int print_plan(const struct cli *cli, const struct plan *p)
     return code;
 }
 
-static size_t count_state(const struct plan *p, enum topic_state state)
+static size_t count_state(const struct topics_plan *p, enum topic_state state)
 {
     size_t n = 0;
 
@@ -114,11 +109,11 @@ static size_t count_state(const struct plan *p, enum topic_state state)
 
 int cmd_topics_diff(const struct cli *cli)
 {
-    struct plan p;
+    struct topics_plan p;
     struct err err;
     int code = EXIT_DONE;
 
-    make_plan(cli, &p);
+    topics_plan_make(cli->cfg, &p);
     if (topics_compare(cli->cfg, p.wants, p.n, p.diffs, &err) != RC_OK) {
         code = cli_fail("topics", &err);
     } else {
@@ -127,12 +122,12 @@ int cmd_topics_diff(const struct cli *cli)
             code = EXIT_REJECTED;
         }
     }
-    plan_done(&p);
+    topics_plan_done(&p);
     return code;
 }
 
 /* A partition count cannot be mended: keys would move to other partitions and lose their order. */
-static int refuse_partitions(const struct plan *p)
+static int refuse_partitions(const struct topics_plan *p)
 {
     for (size_t i = 0; i < p->n; i++) {
         if (p->diffs[i].state == TOPIC_WRONG_PARTITIONS) {
@@ -143,7 +138,7 @@ static int refuse_partitions(const struct plan *p)
     return EXIT_REJECTED;
 }
 
-static int apply_plan(const struct cli *cli, struct plan *p)
+static int apply_plan(const struct cli *cli, struct topics_plan *p)
 {
     struct err err;
     size_t changed = 0;
@@ -170,11 +165,11 @@ static int apply_plan(const struct cli *cli, struct plan *p)
 
 int cmd_topics_apply(const struct cli *cli)
 {
-    struct plan p;
+    struct topics_plan p;
 
-    make_plan(cli, &p);
+    topics_plan_make(cli->cfg, &p);
     int code = apply_plan(cli, &p);
-    plan_done(&p);
+    topics_plan_done(&p);
     return code;
 }
 

@@ -320,6 +320,11 @@ static const struct command COMMANDS[] = {
          "? that it was not found out. Shows what it can when PostgreSQL or Kafka is away; the exit code is then 69.",
      FLAGS(STATUS_FLAGS),
      .run = cmd_status},
+    {.name = "doctor",
+     .help = "Can anything arrive at all? Servers, tables, privileges, hidden rows, topics, roles, ports.",
+     .more = "One line a check, ok, warn or FAIL, and what to do where it is not ok. Looks and changes nothing. Exit "
+             "code 3\nwhen something fails.",
+     .run = cmd_doctor},
     {.name = "health",
      .args = "ROLE",
      .help = "Exit code 0 when every instance of the role on this machine is ready.",
