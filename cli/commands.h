@@ -18,7 +18,7 @@ int cmd_run(const struct cli *cli); /* run.c; ROLE... */
 void run_help(const struct cli *cli, struct buf *out);
 int cmd_health(const struct cli *cli); /* run.c; ROLE */
 
-int cmd_migrate(const struct cli *cli); /* migrate.c; --print, --print-role */
+int cmd_migrate(const struct cli *cli); /* migrate.c; --print, --print-role, --rls-function, --role */
 
 int cmd_topics_diff(const struct cli *cli); /* topics.c; also the bare `sluice topics` */
 int cmd_topics_apply(const struct cli *cli);

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "commands.h"
+#include "notify/orders_function.h"
 #include "pg/conn.h"
 #include "pg/migrate.h"
 #include "schemas/embedded.h"
@@ -38,9 +39,16 @@ static const char ROLE_SQL[] =
     "    @SCHEMA@.payment_outbox, @SCHEMA@.cs_platform_event_outbox TO sluice_run;\n"
     "-- Calls of channels: never deleted; what was sent is erased, what is in quarantine is settled.\n"
     "GRANT INSERT, UPDATE ON @SCHEMA@.payment_callbacks, @SCHEMA@.payment_quarantine TO sluice_run;\n"
+    "-- Parcels and phones: what carriers tell (gateway), who is told (notify), what became of it (sink), tokens of\n"
+    "-- push providers (push). Orders are only read: where row-level security hides them, run as their owner\n"
+    "-- `sluice migrate --rls-function`.\n"
+    "GRANT INSERT, UPDATE ON @SCHEMA@.express_callbacks, @SCHEMA@.express_nodes, @SCHEMA@.notify_queue,\n"
+    "    @SCHEMA@.express_notifications, @SCHEMA@.push_deliveries, @SCHEMA@.push_devices TO sluice_run;\n"
+    "GRANT UPDATE ON @SCHEMA@.platform_express_waybills TO sluice_run;\n"
+    "GRANT INSERT, UPDATE, DELETE ON @SCHEMA@.express_parked, @SCHEMA@.push_provider_tokens TO sluice_run;\n"
     "-- A role for the business that writes events:\n"
     "--   GRANT INSERT ON @SCHEMA@.cs_platform_event_outbox, @SCHEMA@.payment_outbox,\n"
-    "--       @SCHEMA@.account_command_outbox TO your_app;\n";
+    "--       @SCHEMA@.account_command_outbox, @SCHEMA@.notify_queue TO your_app;\n";
 
 static size_t list_migrations(struct migration out[MIGRATIONS_MAX])
 {
@@ -80,16 +88,48 @@ static int print_sql(const struct cli *cli, bool role)
     return code;
 }
 
+static enum rc open_database(const struct cli *cli, PGconn **out_conn, struct err *err)
+{
+    struct pg_options opt = {.app = "sluice migrate", .schema = config_str(cli->cfg, "database.schema")};
+
+    TRY(pg_open(config_str(cli->cfg, "database.url"), &opt, out_conn, err));
+    return pg_require_direct(*out_conn, err); /* the lock of migrations belongs to a session */
+}
+
+/* The reader of orders under row-level security; --dry-run prints its SQL. */
+static enum rc install_function(const struct cli *cli, struct buf *sql, struct err *err)
+{
+    PGconn *conn CLEANUP(pg_closep) = NULL;
+
+    TRY(open_database(cli, &conn, err));
+    TRY(orders_function_sql(conn, config_str(cli->cfg, "database.schema"), cli_flag(cli, "role"), sql, err));
+    return cli->dry_run ? RC_OK : pg_exec(conn, buf_str(sql), NULL, err);
+}
+
+static int rls_function(const struct cli *cli)
+{
+    CLEANUP(buf_done) struct buf sql;
+    struct err err;
+
+    buf_init(&sql, PRINT_MAX);
+    if (install_function(cli, &sql, &err) != RC_OK) {
+        return cli_fail("migrate", &err);
+    }
+    if (cli->dry_run) {
+        return cli_print(&sql);
+    }
+    cli_note(cli, "installed sluice_order_recipients: it reads user_id and merchant_id of ml_orders, nothing else");
+    return EXIT_DONE;
+}
+
 static enum rc apply(const struct cli *cli, size_t *out_applied, struct err *err)
 {
     PGconn *conn CLEANUP(pg_closep) = NULL;
     struct migration list[MIGRATIONS_MAX];
     size_t n = list_migrations(list);
     const char *schema = config_str(cli->cfg, "database.schema");
-    struct pg_options opt = {.app = "sluice migrate", .schema = schema};
 
-    TRY(pg_open(config_str(cli->cfg, "database.url"), &opt, &conn, err));
-    TRY(pg_require_direct(conn, err)); /* its lock belongs to a session */
+    TRY(open_database(cli, &conn, err));
     TRY(migrate_pending(conn, schema, list, n, out_applied, err));
     if (cli->dry_run) {
         for (size_t i = n - *out_applied; i < n; i++) {
@@ -113,6 +153,12 @@ int cmd_migrate(const struct cli *cli)
     }
     if (cli_flag(cli, "print-role") != NULL) {
         return print_sql(cli, true);
+    }
+    if (cli_flag(cli, "rls-function") != NULL) {
+        return rls_function(cli);
+    }
+    if (cli_flag(cli, "role") != NULL) {
+        return cli_usage(cli, "--role belongs to --rls-function");
     }
     if (apply(cli, &applied, &err) != RC_OK) {
         return cli_fail("migrate", &err);

@@ -13,6 +13,10 @@
 static const struct command_flag MIGRATE_FLAGS[] = {
     {"print", NULL, "Print the SQL instead of running it."},
     {"print-role", NULL, "Print the SQL of a role with the least privileges that sluice needs."},
+    {"rls-function", NULL,
+     "Install the function that reads who an order belongs to where row-level security hides ml_orders from the role "
+     "notify; --dry-run prints it."},
+    {"role", "NAME", "With --rls-function: who may execute it (default sluice_run if it exists, else the session's role)."},
 };
 
 static const struct command_flag POSITION_SET_FLAGS[] = {
