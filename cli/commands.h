@@ -45,6 +45,9 @@ int cmd_outbox_show(const struct cli *cli); /* outbox.c; ID */
 int cmd_outbox_replay(
     const struct cli *cli); /* outbox_replay.c; --id, --stuck, --older, --platform, --limit, --operator */
 
+int cmd_notify_preview(const struct cli *cli); /* notify_preview.c; [EVENT], --tracking-no, --status */
+int cmd_notify_resend(const struct cli *cli);  /* notify_resend.c; NOTIFICATION..., --tracking-no, --all, --force */
+
 int cmd_account_ls(const struct cli *cli);              /* account_show.c; --kind, --currency, --after, --limit */
 int cmd_account_show(const struct cli *cli);            /* account_show.c; ID */
 int cmd_account_flows(const struct cli *cli);           /* account_flows.c; ID, --from, --to, --limit, --csv */

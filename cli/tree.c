@@ -5,6 +5,7 @@
 #include "tree_account.h"
 #include "tree_express.h"
 #include "tree_gateway.h"
+#include "tree_notify.h"
 #include "tree_sign.h"
 
 #define FLAGS(rows) .flags = (rows), .n_flags = ARRAY_SIZE(rows)
@@ -16,7 +17,8 @@ static const struct command_flag MIGRATE_FLAGS[] = {
     {"rls-function", NULL,
      "Install the function that reads who an order belongs to where row-level security hides ml_orders from the role "
      "notify; --dry-run prints it."},
-    {"role", "NAME", "With --rls-function: who may execute it (default sluice_run if it exists, else the session's role)."},
+    {"role", "NAME",
+     "With --rls-function: who may execute it (default sluice_run if it exists, else the session's role)."},
 };
 
 static const struct command_flag POSITION_SET_FLAGS[] = {
@@ -346,6 +348,7 @@ static const struct command COMMANDS[] = {
     {.name = "waybills",
      .help = "Parcels: where they are, what waits for them, why somebody was not told.",
      CHILDREN(WAYBILLS_CHILDREN)},
+    {.name = "notify", .help = "Who is told of what happened to a parcel.", CHILDREN(NOTIFY_CHILDREN)},
     {.name = "devices", .help = "Phones: whose they are, what reached them.", CHILDREN(DEVICES_CHILDREN)},
     {.name = "tail",
      .args = "TOPIC",

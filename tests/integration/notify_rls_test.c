@@ -86,10 +86,11 @@ static void install(const char *role)
 
 Test(notify_rls, hidden_orders_are_explained_and_found_as_soon_as_the_function_is_there)
 {
-    stack_sql(db, "ALTER TABLE ml_orders ENABLE ROW LEVEL SECURITY;"
-                  "CREATE POLICY own_rows ON ml_orders USING (user_id = current_setting('app.user', true));"
-                  "CREATE POLICY merchants ON ml_orders FOR SELECT USING (merchant_id = current_setting('app.user', true));"
-                  "CREATE POLICY writers ON ml_orders FOR INSERT WITH CHECK (true)");
+    stack_sql(db,
+              "ALTER TABLE ml_orders ENABLE ROW LEVEL SECURITY;"
+              "CREATE POLICY own_rows ON ml_orders USING (user_id = current_setting('app.user', true));"
+              "CREATE POLICY merchants ON ml_orders FOR SELECT USING (merchant_id = current_setting('app.user', true));"
+              "CREATE POLICY writers ON ml_orders FOR INSERT WITH CHECK (true)");
     run();
     stack_expect(db, "explained", ROW,
                  "failed|rows hidden by row-level security: table ml_orders, policies merchants, own_rows; run `sluice"
@@ -107,12 +108,15 @@ Test(notify_rls, only_one_role_may_execute_the_function)
 {
     stack_sql(db, "ALTER TABLE ml_orders ENABLE ROW LEVEL SECURITY");
     install(NULL); /* not for the guest */
-    stack_expect(db, "nobody else", "SELECT has_function_privilege('" GUEST "', 'sluice_order_recipients(text[])',"
-                                    " 'EXECUTE')", "f");
+    stack_expect(db, "nobody else",
+                 "SELECT has_function_privilege('" GUEST "', 'sluice_order_recipients(text[])',"
+                 " 'EXECUTE')",
+                 "f");
     run();
-    stack_expect(db, "explained", ROW,
-                 "failed|rows hidden by row-level security: table ml_orders, no policy for this role; it may not execute"
-                 " sluice_order_recipients: run `sluice migrate --rls-function --role` with its name");
+    stack_expect(
+        db, "explained", ROW,
+        "failed|rows hidden by row-level security: table ml_orders, no policy for this role; it may not execute"
+        " sluice_order_recipients: run `sluice migrate --rls-function --role` with its name");
     install(GUEST);
     stack_expect(db, "a fixed path, its owner's rights",
                  "SELECT concat_ws('|', prosecdef, array_to_string(proconfig, ';')) FROM pg_proc WHERE proname ="
@@ -121,15 +125,18 @@ Test(notify_rls, only_one_role_may_execute_the_function)
     rerun();
     stack_expect(db, "found", ROW, "queued");
     install(NULL); /* made anew for another: who had it before has it no more */
-    stack_expect(db, "no more", "SELECT has_function_privilege('" GUEST "', 'sluice_order_recipients(text[])',"
-                                " 'EXECUTE')", "f");
+    stack_expect(db, "no more",
+                 "SELECT has_function_privilege('" GUEST "', 'sluice_order_recipients(text[])',"
+                 " 'EXECUTE')",
+                 "f");
 }
 
 Test(notify_rls, the_function_is_made_for_the_types_there_are)
 {
-    stack_sql(db, "ALTER TABLE ml_orders ALTER id DROP DEFAULT; DELETE FROM ml_orders; ALTER TABLE ml_orders ALTER id TYPE"
-                  " uuid USING id::uuid; INSERT INTO ml_orders VALUES ('" E1 "', 'u1'); ALTER TABLE ml_orders ENABLE ROW"
-                  " LEVEL SECURITY");
+    stack_sql(db,
+              "ALTER TABLE ml_orders ALTER id DROP DEFAULT; DELETE FROM ml_orders; ALTER TABLE ml_orders ALTER id TYPE"
+              " uuid USING id::uuid; INSERT INTO ml_orders VALUES ('" E1 "', 'u1'); ALTER TABLE ml_orders ENABLE ROW"
+              " LEVEL SECURITY");
     install(GUEST);
     stack_expect(db, "in order, what is no uuid left out",
                  "SELECT string_agg(n || user_id, ' ') FROM sluice_order_recipients(ARRAY['x', upper('" E1 "'), NULL])",
@@ -162,13 +169,15 @@ Test(notify_rls, waybills_and_devices_may_be_hidden_too)
     stack_expect(db, "waybills", ROW,
                  "failed|rows hidden by row-level security: table platform_express_waybills, policy w; give this role a"
                  " policy that shows it all rows, or BYPASSRLS");
-    stack_sql(db, "DROP POLICY w ON platform_express_waybills; CREATE POLICY w ON platform_express_waybills USING (true);"
-                  "ALTER TABLE push_devices ENABLE ROW LEVEL SECURITY");
+    stack_sql(db,
+              "DROP POLICY w ON platform_express_waybills; CREATE POLICY w ON platform_express_waybills USING (true);"
+              "ALTER TABLE push_devices ENABLE ROW LEVEL SECURITY");
     rerun();
     stack_expect(db, "a notification stands", ROW, "queued");
-    stack_expect(db, "and says why it has no device",
-                 "SELECT concat_ws('|', send_status, reason, split_part(last_error, ';', 1)) FROM express_notifications",
-                 "no-targets|rows_hidden|rows hidden by row-level security: table push_devices, no policy for this role");
+    stack_expect(
+        db, "and says why it has no device",
+        "SELECT concat_ws('|', send_status, reason, split_part(last_error, ';', 1)) FROM express_notifications",
+        "no-targets|rows_hidden|rows hidden by row-level security: table push_devices, no policy for this role");
     stack_sql(db, "CREATE POLICY d ON push_devices FOR SELECT USING (true)");
     rerun();
     stack_expect(db, "told", "SELECT count(*) FROM push_deliveries", "1");
@@ -176,7 +185,9 @@ Test(notify_rls, waybills_and_devices_may_be_hidden_too)
 
 Test(notify_rls, who_is_asked_about_and_what_hides)
 {
-    struct rls_table tables[] = {{.name = "ml_orders"}, {.name = "push_devices"}, {.name = "no_such_table"},
+    struct rls_table tables[] = {{.name = "ml_orders"},
+                                 {.name = "push_devices"},
+                                 {.name = "no_such_table"},
                                  {.name = "platform_express_waybills"}};
 
     stack_sql(db, "ALTER TABLE ml_orders ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON ml_orders USING (true);"
