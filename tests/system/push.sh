@@ -11,7 +11,7 @@
 #     push_control '{"vendor": "getui", "verdicts": {"c1": "ignored"}}'
 #     push_stat .getui.accepted
 #
-# PUSH_HTTP is HTTP/1.1, PUSH_H2C is HTTP/2 without TLS, PUSH_TLS is HTTP/2 with it (certificate: PUSH_DIR/tls.crt).
+# PUSH_HTTP is HTTP/1.1, PUSH_H2C is HTTP/2 without TLS, PUSH_TLS is HTTP/2 with it (SLUICE_PUSH_CA_FILE=$PUSH_DIR/tls.crt).
 
 export -n PUSH_DIR='' PUSH_HTTP='' PUSH_H2C='' PUSH_TLS=''
 
@@ -65,11 +65,11 @@ push_providers_file() {
             {type: "service_account", project_id: "shop-1", private_key_id: "k1", private_key: $key,
              client_email: "push@shop-1.example", token_uri: $uri}' >"$PUSH_DIR/fcm.json"
     )
-    jq -n --arg http "$PUSH_HTTP" --arg h2c "$PUSH_H2C" '
+    jq -n --arg http "$PUSH_HTTP" --arg tls "$PUSH_TLS" '
         {providers: {
             getui: {kind: "getui", app_id: "App1", app_key_file: "getui.key", master_secret_file: "getui.master", api_base: ($http + "/v2")},
-            fcm: {kind: "fcm", service_account_file: "fcm.json", api_base: $h2c},
-            apns: {kind: "apns", team_id: "TEAM000001", key_id: "KEY0000001", key_file: "apns.p8", topic: "com.example.shop", api_base: $h2c},
+            fcm: {kind: "fcm", service_account_file: "fcm.json", api_base: $tls},
+            apns: {kind: "apns", team_id: "TEAM000001", key_id: "KEY0000001", key_file: "apns.p8", topic: "com.example.shop", api_base: $tls},
             cloud: {kind: "cloud", url: ($http + "/sluice-push"), secret_file: "cloud.secret"}},
          apps: {getui: {"*": "getui"}, fcm: {"*": "fcm"}, apns: {"*": "apns"}, cloud: {"*": "cloud"}}} | '"${1:-.}" >"$PUSH_DIR/providers.json"
 }
