@@ -16,6 +16,7 @@
 #include "receiver/receiver_internal.h"
 
 #define MESSAGES_MAX 1000
+#define GONE "\"errCode\": 20001, \"errMsg\": \"target user is invalid: cid is invalid\""
 #define ANSWER_BYTES_MAX ((size_t)1 << 20)
 
 /* ---------------------------------------------------------------------------------------------------- signature */
@@ -164,7 +165,7 @@ static void add_answer(const struct request *q, const json_t *m, struct buf *out
 
     (void)buf_json_string(out, key, strlen(key));
     if (begins(cid, "gone-")) {
-        (void)buf_puts(out, ": {\"errCode\": 20001, \"errMsg\": \"target user is invalid: cid is invalid\"}");
+        (void)buf_puts(out, ": {" GONE "}");
     } else if (q->push_single) {
         (void)buf_printf(out, ": \"%s\"", status_of(cid));
     } else {
@@ -178,6 +179,9 @@ enum MHD_Result push_accept(struct request *q)
     size_t n = json_array_size(q->push);
 
     buf_init(&out, ANSWER_BYTES_MAX);
+    if (q->push_single && begins(text(json_array_get(q->push, 0), "push_clientid"), "gone-")) {
+        return request_answer(q, MHD_HTTP_OK, "{" GONE "}\n", NULL, NULL);
+    }
     (void)buf_puts(&out, "{\"errCode\": 0, \"errMsg\": \"\", \"data\": {");
     (void)buf_puts(&out, q->push_single ? "\"RASL_1\": {" : "");
     (void)pthread_mutex_lock(&q->r->lock);

@@ -222,9 +222,9 @@ static void opened(struct outlet *l, const struct push_result *why)
 {
     (void)snprintf(l->trouble, sizeof l->trouble, "%s%s%s%s%s", PUSH_VERDICTS_TABLE[why->verdict].name,
                    why->code[0] != '\0' ? " " : "", why->code, why->message[0] != '\0' ? ": " : "", why->message);
-    log_write(LOG_WARN, PUSH_AREA, "a provider's circuit is open: everything for it is parked",
-              KV_S("provider", l->provider->name), KV_S("why", l->trouble),
-              KV_I("next_try_ms", l->circuit.until_ms - clock_mono_ms()), KV_END);
+    log_write(l->circuit.openings == 1 ? LOG_WARN : LOG_DEBUG, PUSH_AREA,
+              "a provider's circuit is open: everything for it is parked", KV_S("provider", l->provider->name),
+              KV_S("why", l->trouble), KV_I("next_try_ms", l->circuit.until_ms - clock_mono_ms()), KV_END);
 }
 
 /* Some of a request's messages may be told from others: the provider is well if any of them was. */

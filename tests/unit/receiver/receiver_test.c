@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "crypto/hmac.h"
 
 #define SECRET "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -245,6 +246,86 @@ Test(receiver, key_and_order_from_the_body)
     cr_assert_eq(post("/ok", "c", "no json"), 200);
     STATS_HAVE("\"keys\": 1, \"disorder\": 1, \"overlaps\": 0");
     cr_assert_not_null(strstr(stats(true), "\"a\": {\"attempts\": 1, \"ok\": 1, \"key\": \"k\""));
+}
+
+/* ---------------------------------------------------------------------------------------------------- /push */
+
+#define M(id, cid) \
+    "{\"request_id\":\"" id "\",\"push_clientid\":\"" cid "\",\"title\":\"t\",\"content\":\"c\",\"payload\":{}}"
+
+static int push(const char *path, const char *secret, int64_t at, const char *body)
+{
+    unsigned char mac[SHA256_BYTES];
+    char hex[SHA256_HEX_BYTES];
+    char time[24];
+    char line[128];
+    int n = snprintf(time, sizeof time, "%lld", (long long)at);
+    const struct sha256_part parts[] = {
+        {.bytes = time, .n = (size_t)n}, {.bytes = ".", .n = 1}, {.bytes = body, .n = strlen(body)}};
+    hmac_sha256(secret, strlen(secret), parts, 3, mac);
+    sha256_hex(mac, sizeof mac, hex);
+    struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
+    (void)snprintf(line, sizeof line, "x-sluice-timestamp: %s", time);
+    headers = curl_slist_append(headers, line);
+    (void)snprintf(line, sizeof line, "x-sluice-signature: %s", hex);
+    headers = curl_slist_append(headers, line);
+    CLEANUP(freep) char *url = xasprintf("http://%s%s", receiver_address(receiver), path);
+    buf_clear(&answer);
+    (void)curl_easy_setopt(curl, CURLOPT_URL, url);
+    (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 10000L);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+    CURLcode code = curl_easy_perform(curl);
+    long status = 0;
+    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_slist_free_all(headers);
+    return code == CURLE_OK ? (int)status : -(int)code;
+}
+
+static void start_push(void)
+{
+    const struct receiver_options opt = {.address = "127.0.0.1:0", .push_secret = "shared"};
+    cr_assert_eq(receiver_start(&opt, &receiver, &err), RC_OK, "%s", err.text);
+    curl = curl_easy_init();
+    buf_init(&answer, 65536);
+}
+
+Test(receiver, takes_messages_for_devices_once_each, .init = start_push)
+{
+    int64_t now = clock_utc_ms() / 1000;
+    cr_assert_eq(
+        push("/push", "shared", now, "{\"messages\":[" M("a", "c1") "," M("b", "gone-1") "," M("c", "ignore-1") "]}"),
+        200, "%s", buf_str(&answer));
+    cr_assert_not_null(strstr(buf_str(&answer), "\"a\": {\"errCode\": 0, \"status\": \"successed_online\"}"), "%s",
+                       buf_str(&answer));
+    cr_assert_not_null(strstr(buf_str(&answer), "\"b\": {\"errCode\": 20001"));
+    cr_assert_not_null(strstr(buf_str(&answer), "\"c\": {\"errCode\": 0, \"status\": \"successed_ignore\"}"));
+    STATS_HAVE(
+        "\"push\": {\"requests\": 1, \"refused\": 0, \"messages\": 3, \"ids\": 3, \"accepted\": 2, \"doubled\": 0");
+    cr_assert_eq(push("/push", "shared", now, "{\"messages\":[" M("a", "c1") "]}"), 200);
+    STATS_HAVE("\"messages\": 4, \"ids\": 3, \"accepted\": 2, \"doubled\": 1");
+    cr_assert_eq(push("/push", "shared", now, M("d", "c2")), 200);
+    cr_assert_not_null(strstr(buf_str(&answer), "\"c2\": \"successed_online\""), "%s", buf_str(&answer));
+    cr_assert_not_null(strstr(stats(true), "\"a\": {\"attempts\": 2, \"accepted\": 2, \"cid\": \"c1\""), "%s",
+                       buf_str(&answer));
+}
+
+Test(receiver, a_push_that_misbehaves_or_is_forged_takes_nothing, .init = start_push)
+{
+    int64_t now = clock_utc_ms() / 1000;
+    cr_assert_eq(push("/push", "other", now, M("a", "c1")), 401);
+    cr_assert_eq(push("/push", "shared", now - 400, M("a", "c1")), 401);
+    cr_assert_eq(push("/push", "shared", now, "{\"messages\":[]}"), 400);
+    cr_assert_eq(push("/push", "shared", now, M("a", "")), 400);
+    cr_assert_eq(push("/push", "shared", now, "x"), 400);
+    cr_assert_eq(push("/push/status/503", "shared", now, M("a", "c1")), 503);
+    STATS_HAVE("\"refused\": 5, \"messages\": 1, \"ids\": 1, \"accepted\": 0");
+    cr_assert_eq(push("/push/fail/2", "shared", now, M("a", "c1")), 500);
+    cr_assert_eq(push("/push/fail/2", "shared", now, M("a", "c1")), 200);
+    cr_assert_eq(push("/push/slow/30", "shared", now, M("b", "c1")), 200);
+    STATS_HAVE("\"ids\": 2, \"accepted\": 2");
 }
 
 Test(receiver, what_is_too_large_is_refused)

@@ -181,6 +181,42 @@ Test(engine, the_body_arrives_as_it_was, .init = setup)
     cr_assert_str_eq(outcomes[0].message, "HTTP 500: {}");
 }
 
+/* What a call that asks for more than the usual kilobyte has got. */
+static size_t kept;
+static bool kept_cut, kept_same;
+
+static void on_large(void *opaque, const struct http_result *r)
+{
+    *(int *)opaque = 1;
+    kept = r->body_n;
+    kept_cut = r->body_cut;
+    kept_same = strspn(r->body, "x") == r->body_n && r->body[r->body_n] == '\0';
+}
+
+Test(engine, a_call_may_keep_more_of_the_answer_and_no_more_than_it_asks_for, .init = setup)
+{
+    static const struct {
+        size_t max, kept;
+    } rows[] = {{300000, 300000}, {300000, 5000}, {300000, 0}, {300, 5000}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        CLEANUP(freep) char *url = xasprintf("http://%s/endless", receiver_address(receiver));
+        const struct http_call_spec spec = {
+            .url = url, .body = "", .timeout_ms = 10000, .response_bytes_max = rows[i].max, .body_kept = rows[i].kept};
+        struct http_call *call = NULL;
+        int done = 0;
+        cr_assert_eq(http_engine_submit(engine, &spec, on_large, &done, &call, &err), RC_OK);
+        while (done == 0) {
+            (void)uv_run(&loop, UV_RUN_ONCE);
+        }
+        size_t wanted = rows[i].kept > 0 ? rows[i].kept : HTTP_ENGINE_BODY_KEPT;
+        size_t most = wanted < rows[i].max ? wanted : rows[i].max;
+        cr_assert(kept_cut && kept_same && kept <= most, "%zu: %zu of %zu", i, kept, most);
+        cr_assert(wanted > rows[i].max / 2 || kept == wanted, "%zu: %zu", i, kept);
+        cr_assert(rows[i].max < 100000 || wanted < 100000 || kept > 100000, "%zu: %zu", i, kept);
+    }
+}
+
 Test(engine, there_is_a_cap_and_a_place_is_free_again_afterwards, .init = setup)
 {
     for (int i = 0; i < IN_FLIGHT_MAX; i++) {
