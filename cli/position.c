@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "delivery_state/sink.h"
 #include "kafka/conf.h"
+#include "notify/notify.h"
 #include "runtime/dbproc.h"
 #include "runtime/dbproc_stand.h"
 
@@ -20,7 +21,9 @@ static const struct {
     const char *role;
     const struct dbproc_topic *topics;
     const size_t *n_topics;
-} PROCESSORS[] = {{"account", ACCOUNT_TOPICS, &ACCOUNT_TOPICS_N}, {"sink", SINK_TOPICS, &SINK_TOPICS_N}};
+} PROCESSORS[] = {{"account", ACCOUNT_TOPICS, &ACCOUNT_TOPICS_N},
+                  {"notify", NOTIFY_TOPICS, &NOTIFY_TOPICS_N},
+                  {"sink", SINK_TOPICS, &SINK_TOPICS_N}};
 
 /* A group as it was named: by its full name, without the prefix, or by its role. */
 struct group {

@@ -19,24 +19,28 @@
 #define OUTPUT_MAX ((size_t)1 << 20)
 #define STUCK_AFTER_S 900
 
+/* In the order of the roads. */
+static const struct {
+    const char *role, *topic;
+    bool database;
+} READERS[STATUS_READERS] = {{"callback", "callback.events", false},  {"sink", "callback.outcomes", true},
+                             {"notify", "express.events", true},      {"push", "notification.pushes", false},
+                             {"sink", "notification.outcomes", true}, {"account", "account.commands", true},
+                             {"account", "payment.events", true}};
+
 static void add_readers(struct status *st)
 {
-    st->readers[0] = (struct status_reader){
-        .role = "callback", .topic = "callback.events", .group = delivery_group_name(st->cfg, "callback")};
-    st->readers[1] = (struct status_reader){
-        .role = "sink", .topic = "callback.outcomes", .database = true, .group = dbproc_group_name(st->cfg, "sink")};
-    for (size_t i = 0; i < 2; i++) {
-        st->readers[2 + i] = (struct status_reader){.role = "account",
-                                                    .topic = i == 0 ? "account.commands" : "payment.events",
-                                                    .database = true,
-                                                    .group = dbproc_group_name(st->cfg, "account")};
-    }
     for (size_t i = 0; i < STATUS_READERS; i++) {
         struct status_reader *r = &st->readers[i];
+        const char *role = READERS[i].role;
+        *r = (struct status_reader){.role = role,
+                                    .topic = READERS[i].topic,
+                                    .database = READERS[i].database,
+                                    .members = STATUS_UNKNOWN,
+                                    .lag = {.oldest_ms = -1},
+                                    .rate = -1};
+        r->group = r->database ? dbproc_group_name(st->cfg, role) : delivery_group_name(st->cfg, role);
         r->full_topic = kafka_topic_name(st->cfg, r->topic);
-        r->members = STATUS_UNKNOWN;
-        r->lag.oldest_ms = -1;
-        r->rate = -1;
         for (size_t p = 0; p < STATUS_PARTITIONS_MAX; p++) {
             r->position[p] = -1;
         }
@@ -45,20 +49,32 @@ static void add_readers(struct status *st)
 
 static void add_source(struct status *st, const struct source *src)
 {
-    bool status = src->queue == QUEUE_STATUS;
+    const struct row_kind *kind = row_kind_of_source(src->name);
+    struct status_source *s = &st->sources[st->n_sources++];
 
-    st->sources[st->n_sources++] = (struct status_source){.name = src->name,
-                                                          .table = src->table,
-                                                          .has_waiting = status,
-                                                          .has_states = status && src->outcomes != NULL,
-                                                          .has_rows = src->raw,
-                                                          .next_due_s = STATUS_UNKNOWN,
-                                                          .row_pending = STATUS_UNKNOWN,
-                                                          .row_retrying = STATUS_UNKNOWN,
-                                                          .row_delivered = STATUS_UNKNOWN,
-                                                          .row_dead = STATUS_UNKNOWN,
-                                                          .row_stuck = STATUS_UNKNOWN,
-                                                          .rate = -1};
+    *s = (struct status_source){.name = src->name,
+                                .table = src->table,
+                                .has_waiting = src->queue == QUEUE_STATUS,
+                                .has_rows = src->raw,
+                                .next_due_s = STATUS_UNKNOWN,
+                                .row_stuck = STATUS_UNKNOWN,
+                                .rate = -1};
+    if (kind != NULL && strcmp(kind->table, src->table) == 0) {
+        s->view = outbox_view_of(kind);
+    }
+    for (size_t i = 0; i < ROW_STATES_MAX; i++) {
+        s->row_states[i] = STATUS_UNKNOWN;
+    }
+}
+
+int64_t status_rows(const struct status_source *s, const char *state)
+{
+    for (size_t i = 0; s->view != NULL && i < ROW_STATES_MAX && s->view->states[i] != NULL; i++) {
+        if (strcmp(s->view->states[i], state) == 0) {
+            return s->row_states[i];
+        }
+    }
+    return STATUS_UNKNOWN;
 }
 
 static bool ends_with(const char *s, const char *end)
@@ -81,7 +97,8 @@ enum rc status_init(struct status *st, const struct config *cfg, int64_t stuck_a
         st->topics[st->n_topics++] = (struct status_topic){.name = TOPICS[i].name,
                                                            .full_name = kafka_topic_name(cfg, TOPICS[i].name),
                                                            .dead_letters = ends_with(TOPICS[i].name, ".dlq"),
-                                                           .records = {.oldest_ms = -1}};
+                                                           .records = {.oldest_ms = -1},
+                                                           .open = {.n = STATUS_UNKNOWN}};
     }
     return RC_OK;
 }

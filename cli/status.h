@@ -17,12 +17,13 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/option.h"
+#include "outbox_row.h"
 #include "relay/source.h"
 #include "status_lag.h"
 
 #define STATUS_UNKNOWN (-1)
 #define STATUS_ROWS_MAX 100000 /* rows counted of one kind */
-#define STATUS_READERS 4
+#define STATUS_READERS 7
 #define STATUS_PARTITIONS_MAX 1024 /* of one topic; those beyond are not looked at */
 #define STATUS_TOPICS_MAX 64
 
@@ -37,7 +38,7 @@ struct status_source {
     const char *table;
     bool started; /* the relay has a position */
     bool owned;   /* a relay owns it now */
-    bool has_waiting, has_states;
+    bool has_waiting;
     char owner[128]; /* who wrote the position's copy last */
     int64_t published, last_seq;
     struct status_count pending; /* committed and not published */
@@ -46,9 +47,10 @@ struct status_source {
     int64_t next_due_s;          /* of those; STATUS_UNKNOWN = none waits */
     struct status_count rows;    /* kept in the table; append sources with has_rows */
     bool has_rows;
-    int64_t row_pending, row_retrying, row_delivered, row_dead; /* has_states: rows by status */
-    int64_t row_stuck; /* published, pending, and nothing has come back for long */
-    double rate;       /* rows published per second since the last look; < 0 = not known */
+    const struct outbox_view *view;     /* its rows have states, as this says; else NULL */
+    int64_t row_states[ROW_STATES_MAX]; /* rows by state, as view->states */
+    int64_t row_stuck;                  /* published, pending, and nothing has come back for long */
+    double rate;                        /* rows published per second since the last look; < 0 = not known */
 };
 
 /* A consumer group of ours and its topic. */
@@ -73,7 +75,9 @@ struct status_topic {
     int partitions;  /* 0 = missing */
     int64_t offsets; /* between start and end, markers of transactions included */
     bool dead_letters;
-    struct lag records; /* of a dead-letter topic */
+    struct lag records;       /* of a dead-letter topic */
+    bool has_open;            /* the tables know how many of them are open */
+    struct status_count open; /* so many, or STATUS_UNKNOWN */
 };
 
 struct status {
@@ -85,7 +89,6 @@ struct status {
     struct sources *source_list;
     struct status_source sources[SOURCE_MAX];
     int n_sources;
-    struct status_count open_dead; /* callbacks that are dead now */
     bool db_known;
     struct err db_err; /* valid when not known */
 
@@ -103,6 +106,9 @@ void status_done(struct status *st);
 /* Fill in their half, or *_err. */
 void status_ask_database(struct status *st);
 void status_ask_kafka(struct status *st); /* after the database: positions of database processors are rows */
+
+/* Rows of that state; STATUS_UNKNOWN also when the source has no such state. */
+int64_t status_rows(const struct status_source *s, const char *state);
 
 /* What happened between two looks. */
 void status_rates(struct status *now, const struct status *before);

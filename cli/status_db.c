@@ -45,16 +45,13 @@ static const char ID_TYPE[] = "SELECT format_type(atttypid, NULL) FROM pg_attrib
 
 static const char ROWS[] = "SELECT count(*) FROM (SELECT 1 FROM \"%s\" LIMIT %d) r";
 
-/* No index has the status, so that changes of it stay HOT: the one scan of a table, with a time limit of its own. */
+/*
+ * No index has the status, so that changes of it stay HOT: the one scan of a table, with a time limit of its own.
+ * %s: counts by state; when a row was touched; the rows.
+ */
 static const char STATES[] =
-    "SELECT count(*) FILTER (WHERE o.status = 'pending' AND o.queue_seq IS NOT NULL),"
-    " count(*) FILTER (WHERE o.status = 'retrying'), count(*) FILTER (WHERE o.status = 'delivered'),"
-    " count(*) FILTER (WHERE o.status = 'dead_letter'),"
-    " count(*) FILTER (WHERE o.status = 'pending' AND o.queue_txid IS NOT NULL"
-    "  AND greatest(o.created_at, o.updated_at, o.next_attempt_at) < now() - %" PRId64 " * interval '1 second'"
-    "  AND (pg_visible_in_snapshot(o.queue_txid, p.snapshot_before)"
-    "   OR (pg_visible_in_snapshot(o.queue_txid, p.snapshot_upto) AND o.queue_seq <= p.last_seq)))"
-    " FROM \"%s\" o LEFT JOIN sluice_relay_positions p ON p.source = '%s' AND p.topic_prefix = '%s'";
+    "SELECT %s, count(*) FILTER (WHERE NOT x.ended AND NOT x.waits AND %s < now() - $2::bigint * interval '1 second'"
+    " AND x.stands LIKE 'published%%') FROM %s";
 
 /* A dead letter is open while its row has the queueing that died. */
 static const char OPEN_DEAD[] = "SELECT count(*) FROM (SELECT 1 FROM cs_platform_event_dead_letters d"
@@ -99,26 +96,43 @@ static enum rc ask_waiting(PGconn *conn, struct status_source *s, struct err *er
     return RC_OK;
 }
 
+/* What is not known to sluice is in the first state and counted nowhere. */
+static char *states_sql(const struct outbox_view *view)
+{
+    char *from CLEANUP(freep) = outbox_from(row_kind_of_source(view->source));
+    CLEANUP(buf_done) struct buf counts;
+
+    buf_init(&counts, 4096);
+    for (size_t i = 0; i < ROW_STATES_MAX && view->states[i] != NULL; i++) {
+        buf_printf(&counts, "%scount(*) FILTER (WHERE x.state = '%s'%s)", i > 0 ? ", " : "", view->states[i],
+                   i == 0 ? " AND x.queue_seq IS NOT NULL" : "");
+    }
+    return xasprintf(STATES, buf_str(&counts), view->touched, from);
+}
+
 /* Too large a table is no error: the numbers stay unknown. */
 static enum rc ask_states(PGconn *conn, const struct status *st, struct status_source *s, struct err *err)
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
-    const char *prefix = config_str(st->cfg, "topic.prefix");
+    char *sql CLEANUP(freep) = states_sql(s->view);
+    char stuck_after[24];
+    const char *params[] = {config_str(st->cfg, "topic.prefix"), stuck_after};
 
+    (void)snprintf(stuck_after, sizeof(stuck_after), "%" PRId64, st->stuck_after_s);
     TRY(ask(conn, NULL, err, "BEGIN; SET LOCAL enable_seqscan = on; SET LOCAL statement_timeout = %d",
             SCAN_TIMEOUT_MS));
-    enum rc rc = ask(conn, &res, err, STATES, st->stuck_after_s, s->table, s->name, prefix);
+    enum rc rc = pg_query(conn, sql, ARRAY_SIZE(params), params, &res, err);
     bool timeout = rc != RC_OK && strcmp(err->code, "57014") == 0;
     struct err ignored;
     rc_ignore(ask(conn, NULL, &ignored, "ROLLBACK"));
     if (rc != RC_OK) {
         return timeout ? RC_OK : rc;
     }
-    s->row_pending = pg_int(res, 0, 0, 0);
-    s->row_retrying = pg_int(res, 0, 1, 0);
-    s->row_delivered = pg_int(res, 0, 2, 0);
-    s->row_dead = pg_int(res, 0, 3, 0);
-    s->row_stuck = pg_int(res, 0, 4, 0);
+    int i = 0;
+    for (; i < ROW_STATES_MAX && s->view->states[i] != NULL; i++) {
+        s->row_states[i] = pg_int(res, 0, i, 0);
+    }
+    s->row_stuck = pg_int(res, 0, i, 0);
     return RC_OK;
 }
 
@@ -145,7 +159,7 @@ static enum rc ask_source(PGconn *conn, const struct status *st, const struct so
         TRY(ask(conn, &res, err, ROWS, s->table, STATUS_ROWS_MAX + 1));
         s->rows = capped(pg_int(res, 0, 0, 0));
     }
-    return s->has_states ? ask_states(conn, st, s, err) : RC_OK;
+    return s->view != NULL ? ask_states(conn, st, s, err) : RC_OK;
 }
 
 static enum rc ask_positions(PGconn *conn, struct status_reader *r, struct err *err)
@@ -163,10 +177,30 @@ static enum rc ask_positions(PGconn *conn, struct status_reader *r, struct err *
     return RC_OK;
 }
 
-static enum rc ask_all(struct status *st, PGconn *conn, struct err *err)
+/* Of pushes each dead row stands for one; of parcels only the letters themselves know. */
+static enum rc ask_open(struct status *st, PGconn *conn, struct err *err)
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
 
+    for (size_t i = 0; i < st->n_topics; i++) {
+        struct status_topic *t = &st->topics[i];
+        if (strcmp(t->name, "callback.dlq") == 0) {
+            TRY(ask(conn, &res, err, OPEN_DEAD, STATUS_ROWS_MAX + 1));
+            t->has_open = true;
+            t->open = capped(pg_int(res, 0, 0, 0));
+        }
+        for (int k = 0; k < st->n_sources && strcmp(t->name, "notification.dlq") == 0; k++) {
+            if (strcmp(st->sources[k].name, "push") == 0) {
+                t->has_open = true;
+                t->open.n = status_rows(&st->sources[k], "dead_letter");
+            }
+        }
+    }
+    return RC_OK;
+}
+
+static enum rc ask_all(struct status *st, PGconn *conn, struct err *err)
+{
     TRY(ask(conn, NULL, err, "SET enable_seqscan = off; SET jit = off"));
     for (int i = 0; i < st->n_sources; i++) {
         TRY(ask_source(conn, st, &st->source_list->list[i], &st->sources[i], err));
@@ -176,9 +210,7 @@ static enum rc ask_all(struct status *st, PGconn *conn, struct err *err)
             TRY(ask_positions(conn, &st->readers[i], err));
         }
     }
-    TRY(ask(conn, &res, err, OPEN_DEAD, STATUS_ROWS_MAX + 1));
-    st->open_dead = capped(pg_int(res, 0, 0, 0));
-    return RC_OK;
+    return ask_open(st, conn, err);
 }
 
 static enum rc ask_database(struct status *st, struct err *err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `sluice status --json`: one object a look. The names are part of the contract: dashboards read them. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -63,11 +64,12 @@ static void add_source(const struct status *st, const struct status_source *s, s
     rate(out, s->rate);
     buf_printf(out, ",\"owned\":%s", !known ? "null" : s->owned ? "true" : "false");
     text(out, "owner", s->owner);
-    if (s->has_states) {
-        field(out, "rows_pending", s->row_pending, known);
-        field(out, "rows_retrying", s->row_retrying, known);
-        field(out, "rows_delivered", s->row_delivered, known);
-        field(out, "rows_dead_letter", s->row_dead, known);
+    if (s->view != NULL) {
+        for (size_t i = 0; i < ROW_STATES_MAX && s->view->states[i] != NULL; i++) {
+            char name[64];
+            (void)snprintf(name, sizeof(name), "rows_%s", s->view->states[i]);
+            field(out, name, s->row_states[i], known);
+        }
         field(out, "rows_stuck", s->row_stuck, known);
     }
     if (s->has_rows) {
@@ -107,7 +109,7 @@ static void add_dead(const struct status *st, const struct status_topic *t, stru
     buf_printf(out, "{\"topic\":\"%s\"", t->full_name);
     counted(out, "records", (struct status_count){t->records.records, t->records.more}, known);
     field(out, "oldest_s", age_s(st, t->records.oldest_ms), known);
-    counted(out, "open", st->open_dead, st->db_known && strcmp(t->name, "callback.dlq") == 0);
+    counted(out, "open", t->open, st->db_known && t->has_open);
     buf_putc(out, '}');
 }
 

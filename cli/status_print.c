@@ -91,22 +91,59 @@ static void print_readers(const struct status *st, struct buf *out)
     }
 }
 
+/* The two ways in which rows have states: rows that are delivered, and rows that are handled. */
+#define STATE_COLUMNS 5
+static const struct {
+    const char *state[STATE_COLUMNS], *title[STATE_COLUMNS];
+} BLOCKS[] = {
+    {{"pending", "retrying", "delivered", "failed", "dead_letter"},
+     {"PENDING", "RETRYING", "DELIVERED", "FAILED", "DEAD"}},
+    {{"null", "queued", "skipped", "failed", NULL}, {"NULL", "QUEUED", "SKIPPED", "FAILED", ""}},
+};
+
+static void print_row_states(const struct status_source *s, size_t block, struct buf *out)
+{
+    char cell[CELL_MAX];
+
+    buf_printf(out, "%-25s", s->table);
+    for (size_t c = 0; c < STATE_COLUMNS; c++) {
+        const char *state = BLOCKS[block].state[c];
+        bool has = state != NULL && row_state_in(s->view->states, state);
+        buf_printf(out, " %10s", has ? number(cell, status_rows(s, state), false) : state == NULL ? "" : "-");
+    }
+    buf_printf(out, " %10s\n", number(cell, s->row_stuck, false));
+}
+
+static void print_block(const struct status *st, size_t block, struct buf *out)
+{
+    bool titled = false;
+
+    for (int i = 0; i < st->n_sources; i++) {
+        const struct status_source *s = &st->sources[i];
+        if (s->view == NULL || strcmp(s->view->states[0], BLOCKS[block].state[0]) != 0) {
+            continue;
+        }
+        if (!titled) {
+            buf_printf(out, "\n%-25s", "ROWS");
+            for (size_t c = 0; c < STATE_COLUMNS; c++) {
+                buf_printf(out, " %10s", BLOCKS[block].title[c]);
+            }
+            buf_printf(out, " %10s\n", "STUCK");
+            titled = true;
+        }
+        print_row_states(s, block, out);
+    }
+}
+
 static void print_states(const struct status *st, struct buf *out)
 {
     char a[CELL_MAX];
-    char b[CELL_MAX];
-    char c[CELL_MAX];
-    char d[CELL_MAX];
-    char e[CELL_MAX];
 
-    buf_puts(out, "\nROWS                         PENDING   RETRYING  DELIVERED       DEAD      STUCK\n");
+    for (size_t k = 0; k < sizeof(BLOCKS) / sizeof(BLOCKS[0]); k++) {
+        print_block(st, k, out);
+    }
     for (int i = 0; i < st->n_sources; i++) {
         const struct status_source *s = &st->sources[i];
-        if (s->has_states) {
-            buf_printf(out, "%-25s %10s %10s %10s %10s %10s\n", s->table, number(a, s->row_pending, false),
-                       number(b, s->row_retrying, false), number(c, s->row_delivered, false),
-                       number(d, s->row_dead, false), number(e, s->row_stuck, false));
-        }
         if (s->has_rows) {
             buf_printf(out, "%-25s %10s kept\n", s->table, st->db_known ? number(a, s->rows.n, s->rows.more) : "?");
         }
@@ -122,14 +159,13 @@ static void print_dead(const struct status *st, struct buf *out)
     for (size_t i = 0; i < st->n_topics; i++) {
         const struct status_topic *t = &st->topics[i];
         if (t->dead_letters) {
-            bool callbacks = strcmp(t->name, "callback.dlq") == 0;
             buf_printf(out, "%-25s %10s %10s\n", t->name,
                        !st->kafka_known     ? "?"
                        : t->partitions == 0 ? "missing"
                                             : number(a, t->records.records, t->records.more),
-                       !callbacks     ? "-"
-                       : st->db_known ? number(b, st->open_dead.n, st->open_dead.more)
-                                      : "?");
+                       !st->db_known ? "?"
+                       : t->has_open ? number(b, t->open.n, t->open.more)
+                                     : "-");
         }
     }
 }

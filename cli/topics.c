@@ -218,16 +218,21 @@ int cmd_topics_acl(const struct cli *cli)
     char *positions CLEANUP(freep) = xasprintf("%ssluice.relay.positions", prefix);
     print_acl(&out, "relay", "All", "topic", positions);
     /* Whoever writes in transactions looks whether the brokers lost the end of one (kafka/hanging.h). */
-    static const char *const writers[] = {"relay", "callback"};
+    static const char *const writers[] = {"relay", "callback", "push"};
     for (size_t i = 0; i < ARRAY_SIZE(writers); i++) {
         print_acl(&out, writers[i], "Write", "transactional-id", txn);
         print_acl(&out, writers[i], "Read", "topic", "__transaction_state");
         print_acl(&out, writers[i], "Describe", "topic", "__consumer_offsets");
     }
-    char *outcomes CLEANUP(freep) = xasprintf("%scallback.outcomes", prefix);
-    char *group CLEANUP(freep) = xasprintf("%ssluice-callback", prefix);
-    print_acl(&out, "callback", "Read", "topic", outcomes); /* to put an offset of it into a transaction */
-    print_acl(&out, "callback", "Delete", "group", group);  /* that offset again */
+    static const struct {
+        const char *role, *outcomes;
+    } delivery[] = {{"callback", "callback.outcomes"}, {"push", "notification.outcomes"}};
+    for (size_t i = 0; i < ARRAY_SIZE(delivery); i++) {
+        char *outcomes CLEANUP(freep) = xasprintf("%s%s", prefix, delivery[i].outcomes);
+        char *group CLEANUP(freep) = xasprintf("%ssluice-%s", prefix, delivery[i].role);
+        print_acl(&out, delivery[i].role, "Read", "topic", outcomes); /* to put an offset of it into a transaction */
+        print_acl(&out, delivery[i].role, "Delete", "group", group);  /* that offset again */
+    }
     int code = cli_print(&out);
     buf_done(&out);
     return code;

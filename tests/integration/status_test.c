@@ -9,6 +9,7 @@
 #include "cli/status.h"
 #include "delivery_state/sink.h"
 #include "kafka/conf.h"
+#include "notify/notify.h"
 #include "relay/relay.h"
 #include "runtime/core_options.h"
 #include "support/stack.h"
@@ -21,7 +22,8 @@ static char *outcomes;
 /* The options of database processors too: status asks for their groups. */
 static void use_options(void)
 {
-    const struct option_table *tables[] = {&CORE_OPTIONS, &relay_options, &account_options, &sink_options};
+    const struct option_table *tables[] = {&CORE_OPTIONS, &relay_options, &account_options, &notify_options,
+                                           &sink_options};
     struct config *cfg = config_create(tables, ARRAY_SIZE(tables));
     char *url CLEANUP(freep) = xasprintf("DATABASE_URL=%s", st.url);
     char *envp[] = {url, NULL};
@@ -185,11 +187,21 @@ Test(status, rows_of_the_outbox_by_what_they_wait_for)
     cr_assert_eq(src->waiting.n, 2, "%d", (int)src->waiting.n);
     cr_assert_leq(src->next_due_s, 90);
     cr_assert_gt(src->next_due_s, 30);
-    cr_assert_eq(src->row_pending, 5);
-    cr_assert_eq(src->row_retrying, 1);
-    cr_assert_eq(src->row_delivered, 1);
-    cr_assert_eq(src->row_dead, 0);
+    cr_assert_eq(status_rows(src, "pending"), 5);
+    cr_assert_eq(status_rows(src, "retrying"), 1);
+    cr_assert_eq(status_rows(src, "delivered"), 1);
+    cr_assert_eq(status_rows(src, "dead_letter"), 0);
     cr_assert_eq(src->row_stuck, 0, "what is not published is not stuck");
+}
+
+static int64_t open_of(const struct status *s, const char *topic)
+{
+    for (size_t i = 0; i < s->n_topics; i++) {
+        if (strcmp(s->topics[i].name, topic) == 0) {
+            return s->topics[i].has_open ? s->topics[i].open.n : -2;
+        }
+    }
+    return -3;
 }
 
 Test(status, published_rows_that_nobody_answers_are_stuck_and_dead_ones_open)
@@ -215,8 +227,52 @@ Test(status, published_rows_that_nobody_answers_are_stuck_and_dead_ones_open)
     cr_assert_eq(s->sources[0].pending.n, 0, "%d", (int)s->sources[0].pending.n);
     cr_assert_eq(s->sources[0].published, 4);
     cr_assert_eq(s->sources[0].row_stuck, 2, "%d", (int)s->sources[0].row_stuck);
-    cr_assert_eq(s->sources[0].row_dead, 2);
-    cr_assert_eq(s->open_dead.n, 1, "%d", (int)s->open_dead.n);
+    cr_assert_eq(status_rows(&s->sources[0], "dead_letter"), 2);
+    cr_assert_eq(open_of(s, "callback.dlq"), 1);
+}
+
+static const struct status_source *source_of(const struct status *s, const char *name)
+{
+    for (int i = 0; i < s->n_sources; i++) {
+        if (strcmp(s->sources[i].name, name) == 0) {
+            return &s->sources[i];
+        }
+    }
+    return NULL;
+}
+
+Test(status, rows_of_parcels_and_pushes_have_their_own_states)
+{
+    stack_sql(
+        st.conn,
+        "INSERT INTO notify_queue (tracking_no, status, process_status, processed_at)"
+        " SELECT 'YT', 'collected', s, now() FROM unnest(ARRAY['queued', 'queued', 'skipped', 'failed']) s;"
+        "INSERT INTO notify_queue (tracking_no, status) SELECT 'YT', 'collected' FROM generate_series(1, 5);"
+        "INSERT INTO push_deliveries (id, message_id, aud, recipient_id, appid, cid, title, body, status)"
+        " SELECT gen_random_uuid(), 'm' || n, 'user', 'u', 'a', 'c', 't', 'b', s FROM unnest(ARRAY['pending',"
+        "  'delivered', 'failed', 'failed', 'dead_letter', 'dead_letter', 'dead_letter']) WITH ORDINALITY s(s, n)");
+    stack_sql(st.conn,
+              "INSERT INTO sluice_relay_positions (topic_prefix, source, table_name, snapshot_before, snapshot_upto,"
+              " last_seq, published, owner) SELECT '%s', s, t, pg_current_snapshot(), pg_current_snapshot(),"
+              " 1000, 4, 'me' FROM (VALUES ('express', 'notify_queue'), ('push', 'push_deliveries')) v(s, t)",
+              st.prefix);
+    stack_sql(st.conn, "UPDATE notify_queue SET created_at = now() - interval '1 h'"
+                       " WHERE queue_seq = (SELECT min(queue_seq) FROM notify_queue WHERE process_status IS NULL)");
+    struct status *s CLEANUP(status_freep) = look();
+    const struct status_source *q = source_of(s, "express");
+    const struct status_source *p = source_of(s, "push");
+    cr_expect_eq(status_rows(q, "null"), 5);
+    cr_expect_eq(status_rows(q, "queued"), 2);
+    cr_expect_eq(status_rows(q, "skipped"), 1);
+    cr_expect_eq(status_rows(q, "failed"), 1);
+    cr_expect_eq(q->row_stuck, 1, "%d", (int)q->row_stuck);
+    cr_expect_eq(status_rows(p, "pending"), 1);
+    cr_expect_eq(status_rows(p, "delivered"), 1);
+    cr_expect_eq(status_rows(p, "failed"), 2);
+    cr_expect_eq(status_rows(p, "dead_letter"), 3);
+    cr_expect_eq(p->row_stuck, 0);
+    cr_expect_eq(open_of(s, "notification.dlq"), 3);
+    cr_expect_eq(open_of(s, "express.dlq"), -2, "only the letters know");
 }
 
 Test(status, dead_letters_are_records_too)

@@ -147,13 +147,20 @@ static struct status *example(void)
     struct status *st = xcalloc(1, sizeof(*st));
 
     st->at_us = 1700000100 * 1000000LL;
-    st->n_sources = 1;
+    st->n_sources = 2;
+    st->sources[1] = (struct status_source){.name = "express",
+                                            .table = "notify_queue",
+                                            .view = &OUTBOX_VIEWS[1],
+                                            .next_due_s = STATUS_UNKNOWN,
+                                            .row_states = {1, 20, 3, 4},
+                                            .row_stuck = 0,
+                                            .rate = -1};
     st->sources[0] = (struct status_source){.name = "callback",
                                             .table = "cs_platform_event_outbox",
                                             .started = true,
                                             .owned = true,
                                             .has_waiting = true,
-                                            .has_states = true,
+                                            .view = &OUTBOX_VIEWS[0],
                                             .owner = "here:\"1\"",
                                             .published = 228,
                                             .last_seq = 300,
@@ -161,10 +168,7 @@ static struct status *example(void)
                                             .oldest_s = 7300,
                                             .waiting = {3, false},
                                             .next_due_s = 12,
-                                            .row_pending = 40,
-                                            .row_retrying = 3,
-                                            .row_delivered = STATUS_UNKNOWN,
-                                            .row_dead = 2,
+                                            .row_states = {40, 3, STATUS_UNKNOWN, 2},
                                             .row_stuck = 1,
                                             .rate = -1};
     st->readers[0] = (struct status_reader){.role = "callback",
@@ -200,10 +204,11 @@ static struct status *example(void)
                                           .partitions = 3,
                                           .offsets = 9,
                                           .dead_letters = true,
-                                          .records = {.records = 5, .oldest_ms = 1700000000000}};
+                                          .records = {.records = 5, .oldest_ms = 1700000000000},
+                                          .has_open = true,
+                                          .open = {2, false}};
     st->topics[1] = (struct status_topic){.name = "account.flows", .full_name = xstrdup("account.flows")};
     st->n_topics = 2;
-    st->open_dead = (struct status_count){2, false};
     st->db_known = true;
     st->kafka_known = true;
     return st;
@@ -233,7 +238,9 @@ Test(status_shown, a_line_for_each_stage)
     has(buf_str(&out), "account      account.commands                  3       -       -        -        1  \n");
     has(buf_str(&out),
         "sink         callback.outcomes                 ?       -       -        -        ?  its position");
-    has(buf_str(&out), "cs_platform_event_outbox          40          3          ?          2          1\n");
+    has(buf_str(&out), "cs_platform_event_outbox          40          3          ?          -          2          1\n");
+    has(buf_str(&out), "ROWS                            NULL     QUEUED    SKIPPED     FAILED                 STUCK\n"
+                       "notify_queue                       1         20          3          4                     0\n");
     has(buf_str(&out), "callback.dlq                       5          2\n");
     has(buf_str(&out), "topics missing, run `sluice topics apply`: account.flows\n");
 }
@@ -294,6 +301,8 @@ Test(status_shown, json_has_its_names_and_null_for_the_unknown)
     cr_assert_eq(json_integer_value(at(root, "sources", "oldest_pending_s")), 7300);
     cr_assert_eq(json_integer_value(at(root, "sources", "waiting")), 3);
     cr_assert(json_is_null(at(root, "sources", "rows_delivered")));
+    cr_assert_eq(json_integer_value(at(root, "sources", "rows_pending")), 40);
+    cr_assert_eq(json_integer_value(at(root, "sources", "rows_dead_letter")), 2);
     cr_assert_eq(json_integer_value(at(root, "sources", "rows_stuck")), 1);
     cr_assert_str_eq(json_string_value(at(root, "sources", "owner")), "here:\"1\"");
     cr_assert_eq(json_integer_value(at(root, "processors", "lag")), 17);
