@@ -94,7 +94,7 @@ bool carrier_sign(enum carrier_form form, const char *content, size_t n, const c
 /* ------------------------------------------------------------------------------------------------------ contents */
 
 struct carrier_content {
-    const char *text; /* UTF-8 */
+    const char *text; /* UTF-8 without NUL, and one behind it */
     size_t n;
     const char *kind; /* NULL = it does not say */
     int64_t now_s;

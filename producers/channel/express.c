@@ -58,7 +58,7 @@ static enum channel_reason cut(const struct carrier_facts *facts, const struct c
 {
     struct form form;
     if (is_bare(facts, c)) {
-        *out = (struct parts){.content = c->body, .content_n = c->body_n};
+        *out = (struct parts){.content = arena_strndup(arena, c->body, c->body_n), .content_n = c->body_n};
         echo->xml = facts->xml_too && first_of(out->content, out->content_n) == '<';
         return REASON_OK;
     }
