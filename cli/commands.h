@@ -104,6 +104,7 @@ int cmd_devices_ls(const struct cli *cli);         /* devices.c; --user, --merch
 int cmd_devices_show(const struct cli *cli);       /* devices.c; APPID/CID|ID */
 int cmd_devices_deactivate(const struct cli *cli); /* devices.c; APPID/CID|ID, --reason */
 int cmd_devices_test(const struct cli *cli);       /* devices_try.c; APPID/CID|ID, --wait */
+int cmd_selftest_express(const struct cli *cli);   /* selftest.c; --tracking-no, --timeout, --url, --device-url */
 
 int cmd_receive(const struct cli *cli); /* receive.c; --listen, --secret-file, --ids-max */
 int cmd_bench_account(const struct cli *cli);

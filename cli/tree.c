@@ -350,6 +350,7 @@ static const struct command COMMANDS[] = {
      CHILDREN(WAYBILLS_CHILDREN)},
     {.name = "notify", .help = "Who is told of what happened to a parcel.", CHILDREN(NOTIFY_CHILDREN)},
     {.name = "devices", .help = "Phones: whose they are, what reached them.", CHILDREN(DEVICES_CHILDREN)},
+    {.name = "selftest", .help = "Try the running road, end to end.", CHILDREN(SELFTEST_CHILDREN)},
     {.name = "tail",
      .args = "TOPIC",
      .help = "Records of a topic as JSON lines.",

@@ -89,3 +89,21 @@ const struct command DEVICES_CHILDREN[DEVICES_CHILDREN_N] = {
      .args_max = 1,
      .run = cmd_devices_test},
 };
+
+static const struct command_flag SELFTEST_FLAGS[] = {
+    {"tracking-no", "NO", "This waybill instead of one that is made; its real recipients are told."},
+    {"timeout", "SECONDS", "How long a stage may stay silent (default 30)."},
+    {"url", "URL", "The gateway's address for carriers (default by express.listen)."},
+    {"device-url", "URL", "The gateway's address for phones (default by device.listen)."},
+};
+const struct command SELFTEST_CHILDREN[SELFTEST_CHILDREN_N] = {
+    {.name = "express",
+     .help = "A parcel through the running road, from the carrier's call to the provider's verdict.",
+     .more =
+         "Makes an order with user and merchant, a waybill, a phone for each of both (app selftest, whose provider\n"
+         "is always mock), sends the carrier's call to the running gateway and follows it through notify_queue,\n"
+         "express_notifications, push_deliveries and send_status. Stops at the first stage that stays silent and\n"
+         "says who is. What was made is removed at the end. Exit code 1 when it has stopped.",
+     FLAGS(SELFTEST_FLAGS),
+     .run = cmd_selftest_express},
+};

@@ -11,4 +11,7 @@ extern const struct command WAYBILLS_CHILDREN[WAYBILLS_CHILDREN_N];
 #define DEVICES_CHILDREN_N 4
 extern const struct command DEVICES_CHILDREN[DEVICES_CHILDREN_N];
 
+#define SELFTEST_CHILDREN_N 1
+extern const struct command SELFTEST_CHILDREN[SELFTEST_CHILDREN_N];
+
 #endif

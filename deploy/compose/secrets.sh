@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # secrets.sh DIR PLATFORM...: a file DIR/PLATFORM with a secret of Standard Webhooks (whsec_...) for each platform.
-# And DIR/gateway.callers; with CHANNELS_DIR, keys and accounts of one's own at the channels there. Repeating it keeps what is there. A secret in AI_CS_PLATFORM_<PLATFORM>_CALLBACK_SECRET is written instead, so that
+# And DIR/gateway.callers, DIR/cloud-func; with CHANNELS_DIR, keys and accounts of one's own at the channels there. Repeating it keeps what is there. A secret in AI_CS_PLATFORM_<PLATFORM>_CALLBACK_SECRET is written instead, so that
 # whoever signs and whoever verifies read the same file.
 
 set -eu
@@ -45,6 +45,17 @@ if [ -s "$dir/gateway.callers" ]; then
 else
     put gateway.callers "demo $(head -c 32 /dev/urandom | base64 -w 0 | tr '+/' '-_')"
     echo "secrets: gateway.callers: generated, with the caller demo" >&2
+fi
+
+# With which the push role signs what it sends to the cloud function; the receiver plays one and verifies.
+if [ -n "${CLOUD_FUNC_SECRET:-}" ]; then
+    put cloud-func "$CLOUD_FUNC_SECRET"
+    echo "secrets: cloud-func: taken from CLOUD_FUNC_SECRET" >&2
+elif [ -s "$dir/cloud-func" ]; then
+    echo "secrets: cloud-func: kept" >&2
+else
+    put cloud-func "$(head -c 32 /dev/urandom | base64 -w 0 | tr '+/' '-_')"
+    echo "secrets: cloud-func: generated" >&2
 fi
 
 # Keys and accounts with which `sluice sign` can say what channels say; SLUICE_GATEWAY_ACCOUNTS names real ones.

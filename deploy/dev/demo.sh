@@ -6,7 +6,7 @@
 # Then the endpoints are mended, and what died is sent again: one half by command, the other half in the runbook's SQL.
 #
 # demo_load.sh makes the load, demo_schedule.sh has the retries' pace, demo_count.sh and demo_*.sql the numbers; demo_money.sh
-# has an order that is paid, and the ledger.
+# has an order that is paid, and the ledger; demo_express.sh parcels, and phones that hear of them.
 
 readonly DEMO_WRITERS=4 DEMO_EVENTS_DEFAULT=3000
 
@@ -134,6 +134,8 @@ The stack stays up. Next:
   ./dev sluice account ls                            the accounts; account show ID, account flows ID
   ./dev sluice account check                         can the ledger be wrong? It is looked up
   ./dev sluice gateway quarantine ls                 what channels said and nobody believed; show ID, release ID, dismiss ID
+  ./dev sluice waybills show TEST_YT_20260206_0007   the whole story of a parcel; devices ls --user ID, devices test APPID/CID
+  ./dev sluice doctor                                can anything arrive at all? selftest express tries it
   ./dev psql                                         for the runbook's queries (README.md has them)
   ./dev psql -c "INSERT INTO cs_platform_event_outbox (platform, event_type, callback_target, payload)
                  VALUES ('demo', 'hello', '$(./dev env | sed -n 's/.*_RECEIVER=//p')/fail/1', '{\"n\": 1}')"
@@ -179,6 +181,7 @@ cmd_demo() {
     demo_first_round
     demo_second_round
     demo_money
+    demo_express
     demo_verdict "$((SECONDS - began))"
     ! demo_callback_is_fast || demo_callback_restore || die "callback is not up again (see above)"
     demo_next

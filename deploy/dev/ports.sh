@@ -6,6 +6,7 @@
 #
 #     +10 .. +19  operator endpoints of the roles, first instance     +31  receiver, +32  PostgreSQL
 #     +21 .. +25  the gateway for services (7101), instances 1 to 5
+#     +33 .. +37  the same for carriers (7201)                         +81 .. +85  the same for phones (7301)
 #     +40 .. +79  the same, instances 2 to 5                           +92, +94, +96  Kafka brokers; +93, +95, +97 controllers
 #
 # Two stacks that start at once must not choose the same block before either listens: a claim is a file in one
@@ -75,7 +76,7 @@ block_claimed() {
 # First port of the block that somebody listens on, if any.
 block_taken_port() {
     local port
-    for port in $(($1 + 10)) $(($1 + 21)) $(($1 + 31)) $(($1 + 32)) $(($1 + 92)) $(($1 + 93)) $(($1 + 94)) $(($1 + 95)) $(($1 + 96)) $(($1 + 97)); do
+    for port in $(($1 + 10)) $(($1 + 21)) $(($1 + 31)) $(($1 + 32)) $(($1 + 33)) $(($1 + 81)) $(($1 + 92)) $(($1 + 93)) $(($1 + 94)) $(($1 + 95)) $(($1 + 96)) $(($1 + 97)); do
         port_free "$port" || {
             printf '%s\n' "$port"
             return 0

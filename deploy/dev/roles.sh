@@ -4,7 +4,7 @@
 # The roles of the stack as processes: ROLE-1, ROLE-2, ... each with pid file and log.
 
 # In the order of the road; `up` starts them so and `down` stops them backwards.
-readonly DEV_ROLES=(relay gateway callback notify account sink)
+readonly DEV_ROLES=(relay gateway callback notify push account sink)
 # Fixed for all roles that will be, so that a role keeps its port when others are added.
 readonly DEV_ROLE_PORTS=(relay gateway callback notify push account sink reconcile registry console)
 
@@ -33,8 +33,19 @@ role_port() {
     done
 }
 
-# Where an instance of the gateway listens for services; the sixth and later ones would need a port of their own.
+# Where an instance of the gateway listens for services, carriers and phones; the sixth and later ones would need ports of
+# their own.
 gateway_port() { printf '%s\n' $((PORT_BASE + 20 + $1)); }
+express_port() { printf '%s\n' $((PORT_BASE + 32 + $1)); }
+device_port() { printf '%s\n' $((PORT_BASE + 80 + $1)); }
+express_url() { printf 'http://127.0.0.1:%s\n' "$(express_port 1)"; }
+device_url() { printf 'http://127.0.0.1:%s\n' "$(device_port 1)"; }
+
+# Of instance N: the arguments that say where it listens.
+gateway_args() {
+    printf '%s\n' --gateway.listen "127.0.0.1:$(gateway_port "$1")" --express.listen "127.0.0.1:$(express_port "$1")" \
+        --device.listen "127.0.0.1:$(device_port "$1")"
+}
 
 # Numbers of the recorded instances of a role, lowest first.
 role_instances() {
@@ -45,7 +56,7 @@ role_instances() {
 }
 
 role_start() {
-    local role=$1 n=$2 pid_file log port args=()
+    local role=$1 n=$2 pid_file log port args=() more=()
     pid_file=$(role_pid_file "$role" "$n")
     log=$(role_log "$role" "$n")
     pid_alive "$pid_file" && return 0
@@ -56,8 +67,11 @@ role_start() {
     fi
     if [[ $role == gateway ]]; then
         ((n <= 5)) || { err "./dev starts at most five instances of the gateway" && return 1; }
-        port_require "$(gateway_port "$n")" "$role-$n" || return 1
-        args+=(--gateway.listen "127.0.0.1:$(gateway_port "$n")")
+        for port in "$(gateway_port "$n")" "$(express_port "$n")" "$(device_port "$n")"; do
+            port_require "$port" "$role-$n" || return 1
+        done
+        mapfile -t more < <(gateway_args "$n")
+        args+=("${more[@]}")
     fi
     mkdir -p "$DEV_STATE/pid" "$DEV_STATE/log" "$SLUICE_RUNTIME_DIR"
     spawn "$pid_file" "$log" "$(sluice_bin)" run "$role" "${args[@]}"

@@ -29,6 +29,7 @@ stack_env() {
     export DATABASE_URL KAFKA_BROKERS SLUICE_RUNTIME_DIR SLUICE_TEST_ADMIN_URL SLUICE_DEV_PG_PORT SLUICE_DEV_KAFKA_PORT
     callbacks_env
     channels_env
+    express_env
 }
 
 stack_env_or_die() { stack_env || die "there is no stack yet; ./dev up infra makes one"; }
@@ -114,6 +115,7 @@ cmd_up() {
     channels_make || die "keys and accounts of channels could not be made in $DEV_CHANNELS"
     callbacks_env
     channels_env
+    express_env
     receiver_start || die "the receiver is not up (see above)"
     for spec in "${specs[@]}"; do
         read -r role count how <<<"$spec"
@@ -223,13 +225,15 @@ cmd_env() {
     local name
     stack_env_or_die
     for name in DATABASE_URL KAFKA_BROKERS SLUICE_RUNTIME_DIR SLUICE_TEST_ADMIN_URL SLUICE_DEV_PG_PORT SLUICE_DEV_KAFKA_PORT \
-        SLUICE_DEV_RECEIVER SLUICE_CALLBACK_ALLOW_HTTP SLUICE_CALLBACK_ALLOW_NETS "${!SLUICE_GATEWAY_@}" "${!AI_CS_PLATFORM_@}"; do
+        SLUICE_DEV_RECEIVER SLUICE_CALLBACK_ALLOW_HTTP SLUICE_CALLBACK_ALLOW_NETS SLUICE_EXPRESS_LISTEN SLUICE_DEVICE_LISTEN "${!CLOUD_FUNC_@}" SLUICE_PUSH_ALLOW_HTTP SLUICE_PUSH_ALLOW_NETS \
+        "${!SLUICE_GATEWAY_@}" "${!AI_CS_PLATFORM_@}"; do
         [[ $name == *_SECRET ]] || printf 'export %s=%q\n' "$name" "${!name}" # a secret is not printed, its file is named
     done
     for name in "${DEV_ROLES[@]}"; do
         printf 'export SLUICE_DEV_%s_HTTP=127.0.0.1:%s\n' "${name^^}" "$(role_port "$name" 1)"
     done
     printf 'export SLUICE_DEV_GATEWAY_URL=http://127.0.0.1:%s\n' "$(gateway_port 1)"
+    printf 'export SLUICE_DEV_EXPRESS_URL=%s\nexport SLUICE_DEV_DEVICE_URL=%s\n' "$(express_url)" "$(device_url)"
     stack_running || note "the stack is down; ./dev up infra starts it"
 }
 
