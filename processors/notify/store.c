@@ -9,12 +9,13 @@
 #include "notify/store_internal.h"
 
 /*
- * A batch names its rows, at most some thousand: an index for each, whatever the statistics say. Policies hide rows
- * here, unlike elsewhere: what is missed is asked for, and said.
+ * A batch names its rows, at most some thousand: an index for each, whatever the statistics say. Plans are made for
+ * each batch, some milliseconds of it: one that is kept from when a table was small reads all of its index for every
+ * row of a batch once it has grown. Policies hide rows here, unlike elsewhere: what is missed is asked for, and said.
  */
 static const char SETTINGS[] =
     "SET row_security = on; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
-    "SET enable_bitmapscan = off; SET plan_cache_mode = force_generic_plan; SET jit = off;"
+    "SET enable_bitmapscan = off; SET plan_cache_mode = force_custom_plan; SET jit = off;"
     "SET max_parallel_workers_per_gather = 0";
 
 static const struct column_type TYPES[STORE_TYPES] = {
