@@ -30,7 +30,8 @@ pc_begin() {
     chmod 0600 "$T_DIR/push.secret"
     start_proc receiver "$SLUICE_BIN" receive --listen 127.0.0.1:0 --ids-max 1000000 --push-secret-file "$T_DIR/push.secret"
     wait_until 20 '[[ -n $(receiver_at receiver) ]]'
-    export CLOUD_FUNC_URL="http://$(receiver_at receiver)/push" CLOUD_FUNC_SECRET_FILE=$T_DIR/push.secret
+    CLOUD_FUNC_URL="http://$(receiver_at receiver)/push"
+    export CLOUD_FUNC_URL CLOUD_FUNC_SECRET_FILE=$T_DIR/push.secret
     export SLUICE_PUSH_ALLOW_HTTP=true SLUICE_PUSH_ALLOW_NETS=127.0.0.0/8
     pc_tables
 }
