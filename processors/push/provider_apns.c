@@ -91,7 +91,7 @@ static enum rc apns_open(const struct json_t *config, const char *directory, voi
     p->key_id = provider_id(&m, "key_id", true);
     p->topic = provider_id(&m, "topic", true);
     p->fingerprint = members_secret(&m, "key", true);
-    p->api_base = provider_url(&m, "api_base", base_of(&m));
+    p->api_base = provider_url(&m, "api_base", base_of(&m), true);
     p->ttl_s = provider_ttl_s(&m, TTL_S_MAX);
     TRY(members_end(&m));
     TRY(read_key(p, err));

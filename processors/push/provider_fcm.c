@@ -102,9 +102,9 @@ static enum rc fcm_open(const struct json_t *config, const char *directory, void
     CLEANUP(fcm_closep) struct fcm *f = xcalloc(1, sizeof *f);
     members_begin(&m, config, directory, err);
     f->fingerprint = members_secret(&m, "service_account", true);
-    f->api_base = provider_url(&m, "api_base", API_BASE);
+    f->api_base = provider_url(&m, "api_base", API_BASE, true);
     const char *token_uri = members_text(&m, "token_uri", false, PROVIDER_URL_MAX);
-    f->token_uri = token_uri == NULL ? NULL : provider_url(&m, "token_uri", TOKEN_URI);
+    f->token_uri = token_uri == NULL ? NULL : provider_url(&m, "token_uri", TOKEN_URI, false);
     f->ttl_s = provider_ttl_s(&m, TTL_S_MAX);
     TRY(members_end(&m));
     TRY(read_account(f, f->fingerprint, err));
@@ -124,7 +124,7 @@ static enum rc check_size(const struct push_message *m, struct err *err)
                       "body"
                       "payload"
                       "request_id"
-                      "message_id") +
+                      "push_message_id") +
                strlen(m->message_id);
     if (n > PAYLOAD_BYTES_MAX) {
         (void)err_set(err, RC_REJECT, __FILE__, __LINE__, "the message has %zu bytes, expected at most %d", n,
@@ -144,7 +144,7 @@ static void put_message(struct buf *out, const struct push_message *m, int64_t l
     provider_json_text(out, m->body, 0);
     (void)buf_puts(out, "},\"data\":{\"payload\":");
     provider_json_text(out, m->payload, 0);
-    (void)buf_puts(out, ",\"message_id\":");
+    (void)buf_puts(out, ",\"push_message_id\":");
     provider_json_text(out, m->message_id, 0);
     /* FCM drops no repeats: the app can, by this */
     (void)buf_printf(out, ",\"request_id\":\"%s\"},", m->request_id);

@@ -135,7 +135,7 @@ static enum rc getui_open(const struct json_t *config, const char *directory, vo
     g->app_id = provider_id(&m, "app_id", true);
     g->app_key = members_secret(&m, "app_key", true);
     g->master_secret = members_secret(&m, "master_secret", true);
-    g->api_base = provider_url(&m, "api_base", API_BASE);
+    g->api_base = provider_url(&m, "api_base", API_BASE, false);
     g->ttl_s = provider_ttl_s(&m, TTL_S_MAX);
     g->strategy = 1;     /* online by Getui, otherwise by the phone's vendor */
     g->strategy_ios = 4; /* the vendor first: iOS keeps no connection open in the background */

@@ -26,13 +26,15 @@ char *provider_id(struct members *m, const char *name, bool required)
     return id == NULL ? NULL : xstrdup(id);
 }
 
-char *provider_url(struct members *m, const char *name, const char *fallback)
+char *provider_url(struct members *m, const char *name, const char *fallback, bool http2)
 {
     struct err err;
     const char *url = members_text(m, name, false, PROVIDER_URL_MAX);
     if (url != NULL &&
         (fetch_url_check(url, &err) != RC_OK || strpbrk(url, " ?#\"\\") != NULL || url[strlen(url) - 1] == '/')) {
         members_refuse(m, name, "expected https://HOST without a slash at its end, or http:// to a loopback address");
+    } else if (url != NULL && http2 && strncmp(url, "https://", strlen("https://")) != 0) {
+        members_refuse(m, name, "expected https://HOST: HTTP/2 is spoken with TLS only");
     }
     return xstrdup(url == NULL ? fallback : url);
 }

@@ -15,9 +15,10 @@
 /* Heap copies, for what lives as long as the provider. An id goes into paths: letters, digits and . _ - only; NULL:
  * absent or refused. */
 char *provider_id(struct members *m, const char *name, bool required);
-/* https://HOST... without a slash at its end, or http:// to a loopback address; fallback where it is absent. Never
- * NULL; the error is in m. */
-char *provider_url(struct members *m, const char *name, const char *fallback);
+/* https://HOST... without a slash at its end, or http:// to a loopback address where the kind does not need HTTP/2 (of
+ * several calls that begin on one new connection without TLS, libcurl 7.88 breaks all but one); fallback where it is
+ * absent. Never NULL; the error is in m. */
+char *provider_url(struct members *m, const char *name, const char *fallback, bool http2);
 /* 1 to max seconds; PROVIDER_TTL_S, at most max, where it is absent. */
 int64_t provider_ttl_s(struct members *m, int64_t max);
 

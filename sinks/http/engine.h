@@ -51,7 +51,8 @@ struct http_header {
 enum http_version {
     HTTP_VERSION_1,            /* HTTP/1.1 */
     HTTP_VERSION_2_IF_OFFERED, /* HTTP/2 where TLS has agreed on it (ALPN), else HTTP/1.1 */
-    HTTP_VERSION_2_ONLY        /* the same with TLS; plain http begins with HTTP/2 at once (prior knowledge) */
+    HTTP_VERSION_2_ONLY        /* the same with TLS; plain http begins with HTTP/2 at once (prior knowledge): for one
+                                  call at a time, libcurl 7.88 breaks others that begin on the same new connection */
 };
 
 struct http_call_spec {

@@ -63,9 +63,9 @@ Test(apns, environments)
     open_with(",\"environment\":\"sandbox\"");
     cr_assert_eq(provider_rig_request(&rig, &m, 1, "t", &request, &err), RC_OK);
     cr_assert_str_eq(request.url, "https://api.sandbox.push.apple.com/3/device/" DEVICE);
-    open_with(",\"api_base\":\"http://127.0.0.1:1\"");
+    open_with(",\"api_base\":\"https://127.0.0.1:1\"");
     cr_assert_eq(provider_rig_request(&rig, &m, 1, "t", &request, &err), RC_OK);
-    cr_assert_str_eq(request.url, "http://127.0.0.1:1/3/device/" DEVICE);
+    cr_assert_str_eq(request.url, "https://127.0.0.1:1/3/device/" DEVICE);
 }
 
 Test(apns, what_can_never_be_sent_is_refused)
@@ -194,6 +194,7 @@ Test(apns, settings_that_are_wrong_are_named)
         {",\"environment\":\"test\"", "environment"},
         {",\"bundle\":\"x\"", "bundle"},
         {",\"api_base\":\"http://10.0.0.1\"", "api_base"},
+        {",\"api_base\":\"http://127.0.0.1:1\"", "TLS"},
     };
     char config[512];
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

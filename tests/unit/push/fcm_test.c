@@ -37,7 +37,7 @@ Test(fcm, a_message)
     cr_assert_str_eq(
         request.body,
         "{\"message\":{\"token\":\"dev:tok\",\"notification\":{\"title\":\"a \\\"parcel\\\"\",\"body\":\"\xe5\x8c\x85"
-        "\xe8\xa3\xb9\"},\"data\":{\"payload\":\"{\\\"no\\\":1}\",\"message_id\":\"m1\",\"request_id\":\"" RIG_ID
+        "\xe8\xa3\xb9\"},\"data\":{\"payload\":\"{\\\"no\\\":1}\",\"push_message_id\":\"m1\",\"request_id\":\"" RIG_ID
         "\"},\"android\":{\"priority\":\"HIGH\",\"ttl\":\"3600s\"},\"apns\":{\"headers\":{\"apns-expiration\":"
         "\"1700003600\",\"apns-priority\":\"10\"},\"payload\":{\"aps\":{\"sound\":\"default\"}}},"
         "\"webpush\":{\"headers\":{\"TTL\":\"3600\",\"Urgency\":\"high\"}}}}");
@@ -55,7 +55,7 @@ Test(fcm, what_can_never_be_sent_is_refused)
     m.body = body;
     for (size_t n = 3000; n < 4100; n++) {
         body[n] = '\0';
-        size_t sent = strlen("titlebodypayloadrequest_idmessage_id") + strlen(m.title) + n + strlen(m.payload) +
+        size_t sent = strlen("titlebodypayloadrequest_idpush_message_id") + strlen(m.title) + n + strlen(m.payload) +
                       strlen(m.request_id) + strlen(m.message_id);
         enum rc rc = provider_rig_request(&rig, &m, 1, "t", &request, &err);
         cr_assert_eq(rc, sent <= 4096 ? RC_OK : RC_REJECT, "%zu", sent);
@@ -210,6 +210,7 @@ Test(fcm, settings_that_are_wrong_are_named)
         {",\"project\":\"x\"", "project"},
         {",\"ttl_s\":2419201", "ttl_s"},
         {",\"api_base\":\"ftp://x\"", "api_base"},
+        {",\"api_base\":\"http://127.0.0.1:1\"", "TLS"},
         {",\"token_uri\":\"http://example.com\"", "token_uri"},
     };
     char config[512];
