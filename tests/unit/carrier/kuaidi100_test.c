@@ -46,38 +46,16 @@ Test(carrier_kuaidi100, the_reports_state_is_that_of_the_newest_node_alone)
     }
 }
 
+#define OWN_A NODE("2026-02-06 10:00:00", "a", ",\"status\":\"本人签收\",\"statusCode\":\"301\"")
+#define OWN_B NODE("2026-02-06 09:00:00", "b", ",\"status\":\"派件\"")
+#define OWN_C NODE("2026-02-06 08:00:00", "c", ",\"status\":\"清关中\",\"statusCode\":11")
+#define OWN_D NODE("2026-02-06 07:00:00", "d", ",\"status\":\"在途\",\"statusCode\":\"7777\"")
+#define OWN_E NODE("2026-02-06 06:00:00", "e", ",\"status\":\"什么\",\"statusCode\":\"7777\"")
+
 Test(carrier_kuaidi100, a_nodes_own_status_counts_before_everything_else)
 {
-    const struct carrier_report *r = rig_one(
-        CARRIER_KUAIDI100, PUSH("",
-                                RESULT(
-                                    ",\"state\":\"3\"",
-                                    NODE("2026-02-06 10:00:00", "a", ",\"status\":\"本人签收\",\"statusCode\":\"301\"") "," NODE(
-                                        "2026-02-06 09:00:00",
-                                        "b", ",\"status\":\"派件\"") "," NODE("2026-02-06 08:00:00", "c",
-                                                                              ",\"status\":\"清关中\",\"statusCode\":"
-                                                                              "11") "," NODE("2026-02-"
-                                                                                             "06 "
-                                                                                             "07:00:"
-                                                                                             "00",
-                                                                                             "d",
-                                                                                             ",\"statu"
-                                                                                             "s\":"
-                                                                                             "\"在途\""
-                                                                                             ",\"statu"
-                                                                                             "sCode\":"
-                                                                                             "\"7777"
-                                                                                             "\"") "," NODE("2026-02-"
-                                                                                                            "06 "
-                                                                                                            "06:00:00",
-                                                                                                            "e",
-                                                                                                            ",\"status"
-                                                                                                            "\":"
-                                                                                                            "\"什么\","
-                                                                                                            "\"statusCo"
-                                                                                                            "de\":"
-                                                                                                            "\"7777"
-                                                                                                            "\""))));
+    static const char BODY[] = PUSH("", RESULT(",\"state\":\"3\"", OWN_A "," OWN_B "," OWN_C "," OWN_D "," OWN_E));
+    const struct carrier_report *r = rig_one(CARRIER_KUAIDI100, BODY);
     cr_assert_eq(r->n_nodes, 5);
     rig_node(&r->nodes[4], NEW_S, EXPRESS_DELIVERED, "301", "a");
     rig_node(&r->nodes[3], NEW_S - 3600, EXPRESS_OUT_FOR_DELIVERY, "派件", "b");
