@@ -188,6 +188,21 @@ Test(notify, a_rerun_puts_back_what_has_failed_and_nothing_else)
     stack_expect(db, "notifications", NOTIFICATIONS, "1|user|u1|delivered|pending 1|merchant|m1|delivered|success");
 }
 
+/* Somebody has set the notification to failed by hand: what a device has, or what is on its way to it, stays. */
+Test(notify, a_rerun_sends_nothing_that_a_device_has)
+{
+    event(E1, "delivered", 5);
+    run();
+    stack_sql(db,
+              "UPDATE push_deliveries SET status = CASE cid WHEN 'c-u1' THEN 'delivered' WHEN 'c-m1' THEN 'retrying'"
+              " ELSE 'failed' END; UPDATE express_notifications SET send_status = 'failed'");
+    rerun(E1);
+    run();
+    stack_expect(db, "deliveries",
+                 "SELECT string_agg(concat_ws('|', cid, status), ' ' ORDER BY cid) FROM push_deliveries",
+                 "c-m1|retrying c-u1|delivered c-u1-old|pending");
+}
+
 Test(notify, why_there_are_no_devices)
 {
     stack_sql(db, "UPDATE push_devices SET is_active = false WHERE user_id = 'u1';"
