@@ -55,7 +55,7 @@ struct bench_machine {
 
 /* Processor seconds of processes; -1 = not known, or not a part of it. */
 struct bench_cost {
-    double relay, callback, sink, account, gateway, postgres, broker;
+    double relay, callback, sink, account, gateway, notify, push, postgres, broker;
 };
 
 /* Figures that could not be had are -1. */
@@ -153,6 +153,10 @@ void bench_env_free(char **env);
 
 /* --- bench_drain.c */
 enum rc bench_run_drain(struct bench *b, int64_t last_seq, struct err *err) MUST_USE;
+/* Fills a topic with the relay's own records: it runs until n rows of the source are published, and ends. relay: the
+ * caller stops it after an error. */
+enum rc bench_publish(struct bench *b, const char *source, int64_t n, struct bench_child *relay, int64_t *peak_kib,
+                      struct err *err) MUST_USE;
 
 /* --- bench_raw_topic.c: records of this run, kept in memory to be produced again */
 struct bench_samples {

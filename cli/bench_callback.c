@@ -75,11 +75,16 @@ static char *make_secret(void)
     return xasprintf("whsec_%s", text);
 }
 
+enum rc bench_callback_secret(struct callback_bench *b, struct err *err)
+{
+    b->secret = make_secret();
+    return webhook_keys_parse(b->secret, &b->keys, err);
+}
+
 static enum rc prepare(struct callback_bench *b, struct err *err)
 {
     process_raise_descriptors(); /* two a connection: ours is both ends of the bare client's */
-    b->secret = make_secret();
-    TRY(webhook_keys_parse(b->secret, &b->keys, err));
+    TRY(bench_callback_secret(b, err));
     TRY(bench_db(&b->base, STATEMENT_TIMEOUT_MS, &b->base.conn, err));
     TRY(bench_refuse(&b->base, err));
     TRY(bench_callback_refuse(b, err));

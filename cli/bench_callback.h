@@ -38,6 +38,7 @@ struct callback_bench {
     int64_t endpoints, in_flight;
     char *secret; /* whsec_... of this run */
     struct webhook_keys *keys;
+    const char *body; /* the bare client's; NULL = base.payload bytes */
     struct partner *partner;
     struct bench_child relay, callback, sink;
 
@@ -52,6 +53,16 @@ struct callback_bench {
     int64_t twice, forged; /* requests that repeated an id; signatures that do not fit */
 };
 
+/* --- bench_callback_request.c */
+struct received {
+    size_t size;                            /* of the whole request; 0 = not all of it is there */
+    const char *id, *timestamp, *signature; /* NUL behind; NULL = missing */
+    const char *body;
+    size_t body_n;
+};
+/* false: not a request as our clients make them. Ends header values with a NUL in data. Thread: any. */
+bool received_parse(char *data, size_t n, struct received *out);
+
 /* --- bench_callback_partner.c: one socket an endpoint on 127.0.0.1, HTTP/1.1 with keep-alive, one thread. */
 struct partner_counts {
     int64_t twice, forged, hung;
@@ -64,24 +75,26 @@ struct partner *partner_stop(struct partner *r); /* accepts NULL, returns NULL *
 int partner_port(const struct partner *r, int endpoint);
 /* From now on the ids of s are noted in it; NULL = none. Only while nothing is under way. */
 void partner_expect(struct partner *r, struct bench_stamps *s);
+/* Which of the expected ones a request is, -1 = none; NULL: by its webhook-id. Thread: the receiver's. */
+typedef int64_t (*partner_number_fn)(const struct bench_stamps *s, const struct received *got);
+void partner_number(struct partner *r, partner_number_fn number);
 /* Requests to this endpoint get no answer; -1 = none hangs. */
 void partner_hang(struct partner *r, int endpoint);
 struct partner_counts partner_look(struct partner *r);
-
-/* --- bench_callback_request.c */
-struct received {
-    size_t size;                            /* of the whole request; 0 = not all of it is there */
-    const char *id, *timestamp, *signature; /* NUL behind; NULL = missing */
-    const char *body;
-    size_t body_n;
-};
-/* false: not a request as our clients make them. Ends header values with a NUL in data. Thread: any. */
-bool received_parse(char *data, size_t n, struct received *out);
 
 /* --- bench_callback_limit.c */
 enum rc bench_callback_limit(struct callback_bench *b, struct callback_pass *p, struct err *err) MUST_USE;
 
 /* --- bench_callback_drain.c */
+struct bench_deliveries {
+    const struct bench_stamps *stamps;
+    int64_t expected;
+    const char *held_series;    /* records that were read and not committed */
+    const char *put_off_series; /* those that come again later; NULL = none are expected to */
+};
+/* Until as many as expected were received or put off, and what became of them is committed. */
+enum rc bench_deliveries_done(struct bench *b, struct bench_child *role, const struct bench_deliveries *what,
+                              int64_t *out_put_off, struct err *err) MUST_USE;
 enum rc bench_callback_drain(struct callback_bench *b, struct callback_pass *p, struct err *err) MUST_USE;
 enum rc bench_callback_sink(struct callback_bench *b, struct err *err) MUST_USE;
 
@@ -97,6 +110,8 @@ enum rc bench_callback_delivered(const struct callback_bench *b, int64_t *out_n,
 enum rc bench_callback_clean(const struct callback_bench *b, struct err *err) MUST_USE;
 
 /* --- bench_callback.c */
+/* A secret of this run, and its keys. */
+enum rc bench_callback_secret(struct callback_bench *b, struct err *err) MUST_USE;
 /* Starts the role with the platform of the bench: in_flight requests at once to that many endpoints. */
 enum rc bench_callback_start(struct callback_bench *b, int endpoints, struct err *err) MUST_USE;
 /* Ends them all, in the order of the road; their peaks are noted. */

@@ -6,38 +6,40 @@
 #include "bench_callback.h"
 
 #define POLL_MS 10
+#define LOOK_MS 500
 
-/* The relay's own records: it runs until all rows are published, and ends. */
-static enum rc publish(struct callback_bench *b, int64_t n, struct err *err)
+/* What was not sent, but put off. */
+static enum rc look_put_off(struct bench_child *role, const char *series, int64_t *out_n, struct err *err)
 {
-    struct bench_stall stall = {.best = -1};
-    struct bench_metrics m = {.published = 0};
+    double n = 0;
 
-    TRY(bench_child_start(&b->base, BENCH_SOURCE, &b->relay, err));
-    while ((int64_t)m.published < n) {
-        TRY(bench_child_metrics(&b->relay, &m, err));
-        TRY(bench_moving(&stall, (int64_t)m.published, "filling the topic", err));
-        bench_progress(&b->base, "filling the topic", (int64_t)m.published, n);
-        clock_sleep_ms(POLL_MS);
+    if (series != NULL) {
+        TRY(bench_child_metric(role, series, &n, err));
     }
-    bench_child_stop(&b->relay, &b->relay_peak_kib);
+    *out_n = (int64_t)n;
     return RC_OK;
 }
 
-/* All were received, and what became of them is committed. */
-static enum rc wait_for_commits(struct callback_bench *b, const struct bench_stamps *s, struct err *err)
+enum rc bench_deliveries_done(struct bench *b, struct bench_child *role, const struct bench_deliveries *what,
+                              int64_t *out_put_off, struct err *err)
 {
     struct bench_stall stall = {.best = -1};
+    int64_t looked_ms = clock_mono_ms();
     double held = 1;
 
-    for (int64_t n = 0; n < s->n || held > 0;) {
-        n = atomic_load(&s->n_seen);
-        TRY(bench_child_alive(&b->callback, err));
-        if (n == s->n) {
-            TRY(bench_child_metric(&b->callback, BENCH_CALLBACK_HELD, &held, err));
+    *out_put_off = 0;
+    for (int64_t n = 0; n < what->expected || held > 0;) {
+        n = atomic_load(&what->stamps->n_seen) + *out_put_off;
+        TRY(bench_child_alive(role, err));
+        if (clock_mono_ms() - looked_ms >= LOOK_MS) {
+            looked_ms = clock_mono_ms();
+            TRY(look_put_off(role, what->put_off_series, out_put_off, err));
+        }
+        if (n >= what->expected) {
+            TRY(bench_child_metric(role, what->held_series, &held, err));
         }
         TRY(bench_moving(&stall, n, "delivering", err));
-        bench_progress(&b->base, "delivering", n, s->n);
+        bench_progress(b, "delivering", n, what->expected);
         clock_sleep_ms(POLL_MS);
     }
     return RC_OK;
@@ -46,11 +48,14 @@ static enum rc wait_for_commits(struct callback_bench *b, const struct bench_sta
 /* From the first request on: joining the group takes as long as it takes. */
 static enum rc deliver(struct callback_bench *b, struct bench_stamps *s, struct callback_pass *p, struct err *err)
 {
+    const struct bench_deliveries what = {.stamps = s, .expected = s->n, .held_series = BENCH_CALLBACK_HELD};
+    int64_t put_off = 0;
+
     partner_expect(b->partner, s);
     TRY(bench_callback_start(b, p->endpoints, err));
     struct bench_cost before = bench_callback_costs(b);
     double partner_s = partner_look(b->partner).cpu_s;
-    TRY(wait_for_commits(b, s, err));
+    TRY(bench_deliveries_done(&b->base, &b->callback, &what, &put_off, err));
     struct bench_cost after = bench_callback_costs(b);
     struct partner_counts got = partner_look(b->partner);
     double seconds = (double)(clock_mono_us() - got.first_us + 1) / 1e6;
@@ -68,7 +73,7 @@ enum rc bench_callback_drain(struct callback_bench *b, struct callback_pass *p, 
 
     bench_stamps_init(&s, b->base.rows);
     enum rc rc = bench_callback_fill(b, &s, p->endpoints, err);
-    rc = rc == RC_OK ? publish(b, s.n, err) : rc;
+    rc = rc == RC_OK ? bench_publish(&b->base, BENCH_SOURCE, s.n, &b->relay, &b->relay_peak_kib, err) : rc;
     rc = rc == RC_OK ? deliver(b, &s, p, err) : rc;
     bench_callback_stop(b); /* before its stamps go */
     partner_expect(b->partner, NULL);

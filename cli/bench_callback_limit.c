@@ -227,8 +227,10 @@ enum rc bench_callback_limit(struct callback_bench *b, struct callback_pass *p, 
 {
     struct limit l = {.b = b, .endpoints = p->endpoints, .timer_us = -1};
 
-    l.body = xcalloc((size_t)b->base.payload + 1, 1);
-    memset(l.body, 'x', (size_t)b->base.payload);
+    l.body = b->body != NULL ? xstrdup(b->body) : xcalloc((size_t)b->base.payload + 1, 1);
+    if (b->body == NULL) {
+        memset(l.body, 'x', (size_t)b->base.payload);
+    }
     l.slots = xcalloc((size_t)b->in_flight, sizeof *l.slots);
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);
     l.multi = curl_multi_init();

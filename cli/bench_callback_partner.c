@@ -38,6 +38,7 @@ struct partner {
     struct source *conns;
     struct webhook_keys *keys;
     _Atomic(struct bench_stamps *) stamps;
+    _Atomic(partner_number_fn) number;
     atomic_int hangs;
     atomic_llong requests, twice, forged, hung, first_us;
 };
@@ -69,14 +70,26 @@ static void drop(struct partner *r, struct source *s)
     if (s->next != NULL) {
         s->next->prev = s->prev;
     }
+    /* A role that is being started has our descriptors until it runs its program: closing is not enough. */
+    (void)epoll_ctl(r->epoll, EPOLL_CTL_DEL, s->fd, NULL);
     (void)close(s->fd);
     free(s);
+}
+
+static int64_t number_of(struct partner *r, const struct bench_stamps *stamps, const struct received *got)
+{
+    partner_number_fn number = atomic_load(&r->number);
+
+    if (stamps == NULL || got->id == NULL) {
+        return -1;
+    }
+    return number != NULL ? number(stamps, got) : bench_id_number(stamps, got->id, strlen(got->id));
 }
 
 static void note(struct partner *r, const struct received *got)
 {
     struct bench_stamps *stamps = atomic_load(&r->stamps);
-    int64_t i = stamps == NULL || got->id == NULL ? -1 : bench_id_number(stamps, got->id, strlen(got->id));
+    int64_t i = number_of(r, stamps, got);
     int64_t now = clock_mono_us();
 
     if (atomic_load(&r->first_us) == 0) {
@@ -252,6 +265,11 @@ void partner_expect(struct partner *r, struct bench_stamps *s)
 {
     atomic_store(&r->stamps, s);
     atomic_store(&r->first_us, 0);
+}
+
+void partner_number(struct partner *r, partner_number_fn number)
+{
+    atomic_store(&r->number, number);
 }
 
 void partner_hang(struct partner *r, int endpoint)

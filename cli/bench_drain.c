@@ -56,6 +56,23 @@ static enum rc drain(struct bench *b, struct bench_child *c, int64_t last_seq, s
     return RC_OK;
 }
 
+enum rc bench_publish(struct bench *b, const char *source, int64_t n, struct bench_child *relay, int64_t *peak_kib,
+                      struct err *err)
+{
+    struct bench_stall stall = {.best = -1};
+    struct bench_metrics m = {.published = 0};
+
+    TRY(bench_child_start(b, source, relay, err));
+    while ((int64_t)m.published < n) {
+        TRY(bench_child_metrics(relay, &m, err));
+        TRY(bench_moving(&stall, (int64_t)m.published, "filling the topic", err));
+        bench_progress(b, "filling the topic", (int64_t)m.published, n);
+        clock_sleep_ms(POLL_MS);
+    }
+    bench_child_stop(relay, peak_kib);
+    return RC_OK;
+}
+
 enum rc bench_run_drain(struct bench *b, int64_t last_seq, struct err *err)
 {
     struct bench_child child = {.pid = 0};

@@ -7,6 +7,7 @@
  *     bench_gateway_keys.c     keys, and the accounts file of this run in a private directory
  *     bench_gateway_calls.c    signed calls as bytes for the wire, made on all processors before the clock starts
  *     bench_gateway_load.c     the client: keep-alive connections on epoll, one thread
+ *     bench_mhd.c              the limit of whoever takes calls; `sluice bench notify` has it too
  *     bench_gateway_limit.c    the limit
  *     bench_gateway_role.c     the role: as many as it takes, then at half of that rate
  *     bench_gateway_idle.c     connections that do nothing
@@ -129,6 +130,20 @@ struct gateway_load {
 };
 /* RETRY: a connection was lost, an answer is not HTTP, nothing moves. What was answered is in *out then too. */
 enum rc bench_gateway_load(const struct gateway_load *l, struct gateway_pass *out, struct err *err) MUST_USE;
+
+/* --- bench_mhd.c */
+struct MHD_Connection;
+struct bench_mhd {
+    struct bench *base;
+    int64_t connections, seconds;
+    const struct gateway_calls *calls;
+    const char *answer; /* JSON */
+    /* What else it does with a request; false: 401. NULL = nothing. Thread: the server's. */
+    bool (*judge)(void *opaque, struct MHD_Connection *conn, const struct buf *body);
+    void *opaque;
+};
+/* RETRY: as bench_gateway_load(), or one was refused. FATAL: it does not start. */
+enum rc bench_mhd_limit(struct bench_mhd *l, struct gateway_pass *out, struct err *err) MUST_USE;
 
 /* --- bench_gateway_limit.c */
 enum rc bench_gateway_limit(struct gateway_bench *b, const struct gateway_calls *calls, struct err *err) MUST_USE;

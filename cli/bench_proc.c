@@ -209,6 +209,8 @@ struct bench_cost bench_cost_now(const struct bench *b, const char *pattern)
                                .sink = -1,
                                .account = -1,
                                .gateway = -1,
+                               .notify = -1,
+                               .push = -1,
                                .postgres = bench_session_cpu(b, pattern),
                                .broker = broker > 0 ? bench_cpu_seconds(broker) : -1};
 }
@@ -226,6 +228,8 @@ struct bench_cost bench_cost_of(const struct bench_cost *before, const struct be
                                .sink = difference(before->sink, after->sink, times),
                                .account = difference(before->account, after->account, times),
                                .gateway = difference(before->gateway, after->gateway, times),
+                               .notify = difference(before->notify, after->notify, times),
+                               .push = difference(before->push, after->push, times),
                                .postgres = difference(before->postgres, after->postgres, times),
                                .broker = difference(before->broker, after->broker, times)};
 }

@@ -110,6 +110,7 @@ int cmd_receive(const struct cli *cli); /* receive.c; --listen, --secret-file, -
 int cmd_bench_account(const struct cli *cli);
 int cmd_bench_callback(const struct cli *cli);
 int cmd_bench_gateway(const struct cli *cli);
+int cmd_bench_notify(const struct cli *cli);
 int cmd_bench_relay(const struct cli *cli); /* bench.c */
 
 #endif

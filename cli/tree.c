@@ -268,6 +268,16 @@ static const struct command_flag BENCH_GATEWAY_FLAGS[] = {
     {"idle", "N", "Idle connections that are tried; 0 = none (default 10000)."},
 };
 
+static const struct command_flag BENCH_NOTIFY_FLAGS[] = {
+    {"rows", "N", "Devices, notifications and deliveries that are in the tables before (default 1000000)."},
+    {"calls", "N", "Calls of the pass over HTTP (default 40000)."},
+    {"connections", "N", "Keep-alive connections (default 64)."},
+    {"events", "N", "Events that notify works off, and its limit (default 100000)."},
+    {"in-flight", "N", "Requests to the provider at once (default 100)."},
+    {"rate", "N", "Calls per second in the run over the whole road (default 500)."},
+    {"seconds", "N", "Length of that run in seconds (default 8)."},
+};
+
 static const struct command BENCH_CHILDREN[] = {
     {.name = "account",
      .help = "Commands in their topic to flows in account.flows, beside sets of the same rows in SQL.",
@@ -290,6 +300,14 @@ static const struct command BENCH_CHILDREN[] = {
              "account role or gateway may run there. Rows and keys are removed at the end.",
      FLAGS(BENCH_GATEWAY_FLAGS),
      .run = cmd_bench_gateway},
+    {.name = "notify",
+     .help = "A carrier's call to the request at a push provider, each part beside its limit.",
+     .more = "Fills tables of devices, notifications and deliveries, and starts gateway, relay, notify, push and sink\n"
+             "by itself, with a provider of its own on 127.0.0.1: a database and topics without orders, waybills,\n"
+             "devices and events are needed (./dev bench notify), and none of the roles may run. Its rows are removed\n"
+             "at the end, the records stay.",
+     FLAGS(BENCH_NOTIFY_FLAGS),
+     .run = cmd_bench_notify},
     {.name = "relay",
      .help = "Draining an outbox, and commit to visible, beside a bare transactional producer.",
      .more = "Fills the callback outbox, so the table must be empty (or --yes); its own rows and its own topic are\n"

@@ -89,7 +89,7 @@ pg_create() {
     fi
     # fsync stays on: what survives a kill is what the tests are about.
     printf '%s\n' "listen_addresses = '127.0.0.1'" "unix_socket_directories = ''" "max_connections = 100" \
-        "shared_buffers = '64MB'" "log_line_prefix = '%m [%p] %q%u@%d '" "log_timezone = 'UTC'" "timezone = 'UTC'" \
+        "shared_buffers = '${SLUICE_DEV_PG_BUFFERS:-64MB}'" "log_line_prefix = '%m [%p] %q%u@%d '" "log_timezone = 'UTC'" "timezone = 'UTC'" \
         "$@" | as_user "$user" tee -a "$(pg_datadir "$dir")/postgresql.conf" >/dev/null
     : >"$dir/created"
 }
