@@ -4,9 +4,10 @@
 # The demo job of the compose stack: commits events for three platforms the way a business does, each in a transaction of
 # its own, waits until they are delivered, and compares what the outbox says with what the receiver has seen. Every tenth
 # event is refused once by the receiver and retried. Then an order is paid: WeChat Pay says so twice, somebody forges it
-# once. Exit 0 only when the numbers add up.
+# once. Then a parcel: its carrier's signed history grows, user and merchant hear of each state once. Exit 0 only when the
+# numbers add up.
 #
-# DATABASE_URL, RECEIVER_URL, GATEWAY_URL, SECRETS_DIR; DEMO_EVENTS (300), DEMO_PAUSE_MS between transactions (0), DEMO_LIMIT_SEC (180).
+# DATABASE_URL, RECEIVER_URL, GATEWAY_URL, EXPRESS_URL, DEVICE_URL, SECRETS_DIR; DEMO_EVENTS (300), DEMO_PAUSE_MS between transactions (0), DEMO_LIMIT_SEC (180).
 
 set -euo pipefail
 
@@ -117,6 +118,51 @@ paid() { # prints: state, balance, callbacks delivered, notifications stored
         "$(psql -qAtX -v ON_ERROR_STOP=1 -v "order=$ORDER" "$DATABASE_URL" <<<"SELECT count(*) FROM payment_callbacks WHERE payment_id = :'order'")"
 }
 
+# ---------------------------------------------------------------------------------------------------- a parcel moves
+
+readonly PARCEL=PARCEL-${RUN^^} EXPRESS=${EXPRESS_URL:-http://gateway:7201}
+
+register() { # CID IDENTITY ID
+    curl -fsS -m 30 -o /dev/null -X POST "${DEVICE_URL:-http://gateway:7301}/api/v1/push/register" -H 'Content-Type: application/json' \
+        -d "{\"cid\":\"$1\",\"$2\":\"$3\",\"platform\":\"android\",\"appid\":\"default\"}" || die "a phone could not be registered"
+}
+
+say_history() { # NODES STATUS: kuaidi100 sends all of it each time
+    sluice sign express --form kuaidi100 --dir "$CHANNELS" --tracking-no "$PARCEL" --nodes "$1" --status "$2" --at "$((NOW + 3600 * $1 - 14400))" \
+        --headers "$DIR/headers" --body "$DIR/body" || die "a history could not be signed"
+    curl -fsS -m 30 -o /dev/null -H "@$DIR/headers" --data-binary "@$DIR/body" "$EXPRESS/webhook/express/status/kuaidi100" || die "the carrier was not acknowledged"
+}
+
+parcel() { psql -qAtX -F ' ' -v ON_ERROR_STOP=1 -v "no=$PARCEL" "$DATABASE_URL" <<<"$1"; }
+sent() { parcel "SELECT count(*) FROM express_notifications WHERE tracking_no = :'no' AND send_status = 'success'"; }
+sent_all() { # N
+    local end=$((SECONDS + LIMIT_SEC))
+    while (($(sent) < $1 && SECONDS < end)); do
+        sleep 1
+    done
+}
+
+deliver() {
+    NOW=$(date +%s)
+    printf '==> the parcel %s moves; its carrier sends the whole history each time, and the last one twice\n' "$PARCEL" >&2
+    register "cid-u-$RUN" user_id "user-$RUN"
+    register "cid-m-$RUN" merchant_id "merchant-$RUN"
+    parcel "INSERT INTO ml_orders (id, user_id, merchant_id) VALUES ('parcel-$RUN', 'user-$RUN', 'merchant-$RUN');
+        INSERT INTO platform_express_waybills (tracking_no, order_id, carrier) VALUES (:'no', 'parcel-$RUN', 'yuantong');"
+    say_history 1 collected
+    sent_all 2
+    say_history 2 in_transit
+    sent_all 4
+    say_history 3 out_for_delivery
+    say_history 3 out_for_delivery
+    sent_all 6
+}
+
+# What the receiver, which plays the cloud function, has taken for these phones: messages, those not exactly once.
+phones() {
+    curl -fsS -m 60 "$RECEIVER_URL/stats?ids=1" | jq -r --arg run "$RUN" '[.push.by_id // {} | .[] | select(.cid | endswith($run))] | "\(length) \(map(select(.accepted != 1)) | length)"'
+}
+
 printf '==> %d events for %s, each in its own transaction\n' "$EVENTS" "${PLATFORMS[*]}" >&2
 events_sql >"$DIR/events.sql"
 psql -qX -v ON_ERROR_STOP=1 "$DATABASE_URL" -f "$DIR/events.sql" >/dev/null &
@@ -166,3 +212,16 @@ printf '\n'
 [[ "$state $stored $FORGED $balance $merchant" == 'CONFIRMED 1 401 10000 2' ]] ||
     die "the numbers do not add up (see above; docker compose logs gateway account callback)"
 printf ' ok  the order was paid once, and the merchant told of each step once\n'
+
+deliver
+read -r messages doubled <<<"$(phones)"
+queued=$(parcel "SELECT count(*) FROM notify_queue WHERE tracking_no = :'no' AND process_status = 'queued' AND last_error IS NULL")
+printf '\n'
+printf '  %-60s %6d\n' "states of the parcel that were told" "$queued" \
+    "notifications, to user and merchant, sent" "$(sent)" \
+    "messages at the receiver" "$messages" \
+    "  of them not exactly once" "$doubled"
+printf '\n'
+[[ "$queued $(sent) $messages $doubled" == '3 6 6 0' ]] ||
+    die "the numbers do not add up (see above; docker compose logs gateway notify push sink)"
+printf ' ok  user and merchant heard of each state once\n'

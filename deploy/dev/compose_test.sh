@@ -39,6 +39,7 @@ compose_project() {
     export COMPOSE_PROJECT_NAME=sluice-test-$hash IMAGE_TAG=test-$hash COMPOSE_PROGRESS=plain
     export STACK_SUBNET=10.214.$((hash % 256)).0/24 STACK_ENV_FILE=$COMPOSE_DIR/env
     export POSTGRES_PORT=${POSTGRES_PORT:-35432} KAFKA_PORT=${KAFKA_PORT:-39092} RECEIVER_PORT=${RECEIVER_PORT:-37601} GATEWAY_PORT=${GATEWAY_PORT:-37101}
+    export EXPRESS_PORT=${EXPRESS_PORT:-37201} DEVICE_PORT=${DEVICE_PORT:-37301}
     IMAGE_REVISION=$(git -C "$DEV_ROOT" rev-parse --short HEAD 2>/dev/null) || IMAGE_REVISION=unknown
     export IMAGE_REVISION
     cat >"$COMPOSE_DIR/env" <<'TEXT'
@@ -149,6 +150,12 @@ compose_port_checks() {
     timeout 60 "${tools[@]}" pg_isready -q -h 127.0.0.1 -p "$POSTGRES_PORT" || die "PostgreSQL does not answer on 127.0.0.1:$POSTGRES_PORT"
     timeout 60 "${tools[@]}" curl -fsS -o /dev/null "http://127.0.0.1:$RECEIVER_PORT/stats" || die "the receiver does not answer on 127.0.0.1:$RECEIVER_PORT"
     good "Kafka, PostgreSQL and the receiver answer"
+    found=$(timeout 60 "${tools[@]}" curl -sS -m 20 -X POST "http://localhost:$DEVICE_PORT/api/v1/push/register" -H 'Content-Type: application/json' \
+        -d '{"cid":"compose-test","merchant_id":"compose-test","platform":"android","appid":"default"}' -o /dev/null -w '%{http_code}') || true
+    expect "a phone registers from this machine, without a token" 200 "$found"
+    found=$(timeout 60 "${tools[@]}" curl -sS -m 20 -X POST "http://localhost:$EXPRESS_PORT/webhook/express/status" -H 'Content-Type: application/json' \
+        -d '{"tracking_no":"COMPOSE-TEST","carrier":"YT","status":"in_transit"}') || true
+    expect "the webhook of a number that nobody knows" '{"ok":false,"message":"waybill not found"}' "$found"
 }
 
 # ---------------------------------------------------------------------------------------------------- load and kills
@@ -160,6 +167,11 @@ compose_paid() {
     expect "notifications, payments and balances after the demo" "1 1 10000" \
         "$(compose_sql "SELECT (SELECT count(*) FROM payment_callbacks WHERE verdict = 'ok') || ' ' || (SELECT count(*) FROM payment_transactions WHERE state = 'CONFIRMED')
             || ' ' || (SELECT sum(balance) FROM accounts WHERE kind = 'user')")"
+    expect "parcels told, notifications sent, phones reached" "3 6 6" \
+        "$(compose_sql "SELECT (SELECT count(*) FROM notify_queue WHERE process_status = 'queued') || ' ' || (SELECT count(*) FROM express_notifications WHERE send_status = 'success')
+            || ' ' || (SELECT count(*) FROM push_deliveries WHERE status = 'delivered')")"
+    expect "sluice selftest express" 0 "$(dc exec -T gateway sluice selftest express >/dev/null 2>&1; echo $?)"
+    expect "sluice doctor" 0 "$(dc exec -T push sluice doctor >/dev/null 2>&1; echo $?)"
     expect "sluice account check" 0 "$(dc exec -T account sluice account check >/dev/null 2>&1; echo $?)"
 }
 
