@@ -27,7 +27,7 @@ static enum rc open_socket(struct service *s, struct err *err)
     bool loopback = false;
     TRY(listen_parse(s->opt.address, &address, err));
     TRY(listen_open(&address, 1, &s->listen_fd, s->address, &loopback, err));
-    if (loopback || s->opt.callers != NULL) {
+    if (loopback || s->opt.callers != NULL || s->opt.routes_tell) {
         return RC_OK;
     }
     (void)err_set(err, RC_FATAL, __FILE__, __LINE__,

@@ -103,6 +103,7 @@ struct service_options {
     bool proxy_protocol;         /* connections begin with its header, version 2, and come from proxies only */
     const struct tls_files *tls; /* NULL = plain text; must outlive service_start() only */
     const char *tokens_option;   /* named where an address needs tokens, "gateway.tokens.file" */
+    bool routes_tell;            /* the routes' functions tell themselves who calls: no callers are needed anywhere */
     void *opaque;                /* for the functions */
     service_done_fn done;        /* may be NULL */
 };

@@ -116,6 +116,7 @@ static enum rc open_front(struct gateway *g, const struct config *cfg, enum fron
     opt.routes = ROWS[front].routes;
     opt.n_routes = *ROWS[front].n_routes;
     opt.callers = front == FRONT_SERVICES ? g->callers : NULL;
+    opt.routes_tell = front != FRONT_SERVICES;
     opt.tls = wants_tls(cfg, front) ? common->tls : NULL;
     if (front == FRONT_EXPRESS) {
         opt.limits.body_bytes = EXPRESS_BODY_BYTES_MAX;
