@@ -17,6 +17,11 @@ bool notify_recipient_add(struct notify_batch *b, struct notify_recipient *r, co
     if (r->n_devices == max) {
         return false;
     }
+    for (size_t i = 0; i < r->n_devices; i++) {
+        if (strcmp(r->devices[i].cid, d->cid) == 0 && strcmp(r->devices[i].appid, d->appid) == 0) {
+            return true; /* a row without an appid, beside the one with the usual appid */
+        }
+    }
     if (r->n_devices == r->max_devices) {
         size_t more = r->max_devices > 0 ? 4 * r->max_devices : 2;
         struct notify_device *list = notify_batch_zeroed(b, more, sizeof(*list));

@@ -90,14 +90,14 @@ static enum rc find_devices(PGconn *conn, const struct resend_types *types, cons
     const struct column_type *type = user ? &types->user : &types->merchant;
     PGresult *res CLEANUP(pg_clearp) = NULL;
     const char *params[] = {r->recipient, r->message_id};
-#define HAS(statuses)                                                                                       \
-    "EXISTS (SELECT FROM push_deliveries p WHERE p.message_id = $2 AND p.appid = d.appid AND p.cid = d.cid" \
+#define HAS(statuses)                                                                                                \
+    "EXISTS (SELECT FROM push_deliveries p WHERE p.message_id = $2 AND p.appid = " DEVICE_APPID " AND p.cid = d.cid" \
     " AND p.status IN (" statuses "))"
-    char *sql CLEANUP(freep) =
-        xasprintf("SELECT d.appid, d.cid, d.platform, " HAS("'delivered'") ", " HAS(
-                      "'pending', 'retrying'") " FROM push_devices d WHERE d.%s = $1::%s AND d.is_active"
-                                               " ORDER BY d.last_seen_at DESC NULLS LAST, d.appid, d.cid LIMIT %zu",
-                  user ? "user_id" : "merchant_id", type->name, opt->devices_max);
+    char *sql CLEANUP(freep) = xasprintf(
+        "SELECT " DEVICE_APPID ", d.cid, d.platform, " HAS("'delivered'") ", " HAS(
+            "'pending', 'retrying'") " FROM push_devices d WHERE d.%s = $1::%s AND d.is_active AND " DEVICE_USABLE
+                                     " ORDER BY d.last_seen_at DESC NULLS LAST, 1, d.cid LIMIT %zu",
+        user ? "user_id" : "merchant_id", type->name, opt->devices_max);
 
     if (!column_takes(type, r->recipient)) {
         return RC_OK;

@@ -44,9 +44,9 @@ enum rc store_prepare_reads(struct notify_store *s, PGconn *conn, struct err *er
         err));
 #define DEVICES_OF(param, column)                                                                                      \
     "SELECT u.n, d.appid, d.cid, d.platform, d.locale, d.last_seen_at FROM unnest($" param "::text[]::%s[]) " NUMBERED \
-    "(v, n) CROSS JOIN LATERAL (SELECT d.appid, d.cid, d.platform, d.locale, d.last_seen_at FROM push_devices d "      \
-    "WHERE d." column " = u.v AND d.is_active"                                                                         \
-    " ORDER BY d.last_seen_at DESC NULLS LAST, d.appid, d.cid LIMIT %zu) d"
+    "(v, n) CROSS JOIN LATERAL (SELECT " DEVICE_APPID " AS appid, d.cid, d.platform, d.locale, d.last_seen_at"         \
+    " FROM push_devices d WHERE d." column " = u.v AND d.is_active AND " DEVICE_USABLE                                 \
+    " ORDER BY d.last_seen_at DESC NULLS LAST, 1, d.cid LIMIT %zu) d"
     TRY(store_prepare_notify(conn, S_DEVICES,
                              xasprintf(DEVICES_OF("1", "user_id") " UNION ALL " DEVICES_OF(
                                            "2", "merchant_id") " ORDER BY 1, 6 DESC NULLS LAST, 2, 3",

@@ -75,10 +75,11 @@ static const char APPLY[] =
     "   $5::text[], $6::text[], $7::text[])"                                                    \
     "  WITH ORDINALITY AS o(appid, cid, device, at_us, verdict, provider, provider_code, n))"
 
-/* A device of which nothing but good is said needs neither lock nor write while it has no strikes. */
+/* A device of which nothing but good is said needs neither lock nor write while it has no strikes. In the order in
+ * which the gateway locks them, whatever the database sorts by. */
 static const char LOCK_DEVICES[] =
     "WITH " DEVICE_ROWS ", w AS MATERIALIZED (SELECT appid, cid, bool_or(device <> 'ok') AS doubted FROM o"
-    "  GROUP BY appid, cid ORDER BY appid, cid)"
+    "  GROUP BY appid, cid ORDER BY appid COLLATE \"C\", cid COLLATE \"C\")"
     " SELECT count(*) FROM w CROSS JOIN LATERAL (SELECT 1 FROM push_devices x"
     "  WHERE x.appid = w.appid AND x.cid = w.cid AND (w.doubted OR x.strikes <> 0) FOR NO KEY UPDATE) l";
 

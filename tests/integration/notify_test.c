@@ -219,6 +219,21 @@ Test(notify, why_there_are_no_devices)
         " (3 with user_id m1, none with merchant_id)");
 }
 
+/* Tables from before have rows like these: they end no process and hold nobody up. */
+Test(notify, rows_that_are_no_devices_are_passed_over)
+{
+    stack_sql(db, "ALTER TABLE push_devices ALTER appid DROP NOT NULL, ALTER cid DROP NOT NULL;"
+                  "INSERT INTO push_devices (appid, cid, user_id) VALUES (NULL, 'c-u1', 'u1'), (NULL, 'c-none', 'u1'),"
+                  " ('default', NULL, 'u1'), ('default', '', 'u1'), (repeat('a', 513), 'x', 'u1')");
+    event(E1, "delivered", 5);
+    run();
+    stack_expect(db, "rows", ROWS, "1|queued|t");
+    stack_expect(db, "deliveries",
+                 "SELECT string_agg(concat_ws('|', appid, cid), ' ' ORDER BY cid) FROM push_deliveries"
+                 " WHERE aud = 'user'",
+                 "default|c-none default|c-u1 default|c-u1-old");
+}
+
 Test(notify, at_most_so_many_devices_those_seen_last)
 {
     static const char *const options[] = {"notify.devices.max=3", NULL};
