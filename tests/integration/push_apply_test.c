@@ -390,6 +390,18 @@ Test(push_apply, success_stays_whatever_comes_later)
     expect_row(ID2, "dead_letter 2 2 busy");
 }
 
+Test(push_apply, success_stays_when_its_delivery_is_not_kept)
+{
+    insert(ID1, "m1", "c1", 0);
+    insert(ID2, "m1", "c2", 0);
+    one(ID1, 1, PUSHED_DELIVERED);
+    stack_sql(db, "DELETE FROM " T " WHERE id = '" ID1 "'");
+    one(ID2, 2, PUSHED_RETRY);
+    expect_message("m1", "success - -");
+    one(ID2, 2, PUSHED_FAILED);
+    expect_message("m1", "success - -");
+}
+
 Test(push_apply, an_older_generation_counts_only_when_it_was_delivered)
 {
     insert(ID1, "m1", "c1", 0);
