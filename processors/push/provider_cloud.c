@@ -224,6 +224,13 @@ static bool of_task(const json_t *data, const char *cid, struct push_result *out
     return false;
 }
 
+/* What is said of all of them, and can be true of one only: the others must not pay for it. */
+static struct push_result for_all(struct push_result result, size_t n)
+{
+    result.alone = n > 1 && (result.verdict == PUSH_PAYLOAD || result.verdict == PUSH_INVALID_TARGET);
+    return result;
+}
+
 static void read_answer(const json_t *json, const struct push_message *const *m, size_t n, struct push_result *out)
 {
     const json_t *code = json_object_get(json, "errCode");
@@ -232,6 +239,7 @@ static void read_answer(const json_t *json, const struct push_message *const *m,
                                   ? of_error(code, json_string_value(json_object_get(json, "errMsg")))
                                   : push_result_of(PUSH_PROVIDER_DOWN, "no-result", "the answer says nothing of it");
 
+    rest = for_all(rest, n);
     for (size_t i = 0; i < n; i++) {
         out[i] = rest;
         if (!of_own_entry(json_object_get(data, m[i]->request_id), &out[i])) {
@@ -253,6 +261,10 @@ static void cloud_reply(const void *self, const struct push_message *const *m, s
         json_decref(json);
         return;
     }
+    if (r->status == 400 || r->status == 422) {
+        all.verdict = PUSH_PAYLOAD; /* the function does not take it, now or later */
+    }
+    all = for_all(all, n);
     push_reply_all(&all, n, out);
 }
 

@@ -294,14 +294,17 @@ Test(notify_decide, what_stands_from_before)
 Test(notify_decide, the_language_is_that_of_the_device_seen_last_that_has_one)
 {
     static const char *const locales[] = {NULL, "fr", "en-GB", "zh"};
+    static const char *const cids[] = {"c1", "c2", "c3", "c4"};
 
     add(EXPRESS_DELIVERED, 1);
     until_orders();
     until_events();
     notify_decide_events(&b, &rules);
     for (size_t i = 0; i < ARRAY_SIZE(locales); i++) {
-        const struct notify_device d = {.appid = "a", .cid = "c", .locale = locales[i]};
+        const struct notify_device d = {.appid = "a", .cid = cids[i], .locale = locales[i]};
         (void)notify_recipient_add(&b, &b.recipients[0], &d, 20);
+        (void)notify_recipient_add(&b, &b.recipients[0], &d, 20);
+        cr_expect_eq(b.recipients[0].n_devices, i + 1, "one phone counts once");
     }
     notify_decide_notifications(&b, &rules);
     for (size_t k = 0; k < 2; k++) {

@@ -121,6 +121,37 @@ Test(cloud, an_answer_that_was_cut_says_nothing)
     cr_assert(out.verdict == PUSH_PROVIDER_DOWN && strcmp(out.code, "reply-cut") == 0);
 }
 
+/* Nobody's device is given up, and nobody's message, for what may be the fault of another one's. */
+Test(cloud, what_is_refused_for_all_of_several_goes_again_one_by_one)
+{
+    static const struct {
+        int status;
+        const char *body;
+        enum push_verdict verdict;
+        bool alone;
+    } rows[] = {
+        {400, "{}", PUSH_PAYLOAD, true},
+        {413, "", PUSH_PAYLOAD, true},
+        {200, "{\"errCode\":20001,\"errMsg\":\"cid is invalid\"}", PUSH_INVALID_TARGET, true},
+        {200, "{\"errCode\":400,\"errMsg\":\"title\"}", PUSH_PAYLOAD, true},
+        {200, "{\"errCode\":429}", PUSH_THROTTLED, false},
+        {401, "", PUSH_AUTH, false},
+        {500, "", PUSH_PROVIDER_DOWN, false},
+    };
+    struct push_message m[2] = {provider_rig_message("c1"), provider_rig_message("c2")};
+    const struct push_message *list[] = {&m[0], &m[1]};
+    (void)strcpy(m[1].request_id, "b");
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct push_result out[2];
+        struct http_result r = provider_rig_answer(rows[i].status, rows[i].body);
+        rig.kind->reply(rig.self, list, 2, &r, RIG_NOW_US, out);
+        cr_expect(out[0].verdict == rows[i].verdict && out[0].alone == rows[i].alone, "row %zu", i);
+        cr_expect(out[1].verdict == rows[i].verdict && out[1].alone == rows[i].alone, "row %zu", i);
+        rig.kind->reply(rig.self, list, 1, &r, RIG_NOW_US, out);
+        cr_expect(out[0].verdict == rows[i].verdict && !out[0].alone, "row %zu: of one it is that one's", i);
+    }
+}
+
 Test(cloud, some_of_several_messages_may_fail)
 {
     struct push_message m[3] = {provider_rig_message("c1"), provider_rig_message("c2"), provider_rig_message("c3")};

@@ -94,6 +94,10 @@ Test(push_event, what_is_empty_or_too_old_or_no_object_never_leaves)
     e = good;
     e.message.title = " ";
     refused(e, PUSH_EMPTY, "no-title");
+    e.message.title = " \xC2\xA0\xE3\x80\x80\xE2\x80\x83\xEF\xBB\xBF"; /* blanks of other scripts */
+    refused(e, PUSH_EMPTY, "no-title");
+    e.message.title = "\xE2\x80\xA6"; /* an ellipsis is a text */
+    cr_expect(push_event_ok(&e, 1000000, &r));
     e = good;
     e.message.body = "";
     refused(e, PUSH_EMPTY, "no-body");
