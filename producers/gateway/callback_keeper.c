@@ -175,7 +175,7 @@ void *keeper_run(void *opaque)
             log_warn("gateway", "stored calls cannot be looked through", KV_ERR(&err));
             session_close(&k.session);
         }
-    } while (!role_wait_ms(g->ctx, TURN_MS));
+    } while (!atomic_load(&g->ending) && !role_wait_ms(g->ctx, TURN_MS));
     session_close(&k.session);
     sweep_walk_done(&k.walk);
     role_unwatch(g->ctx, watch);

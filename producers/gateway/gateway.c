@@ -181,6 +181,7 @@ static void refuse_questions(struct gateway *g)
 /* Nobody new; what was accepted is stored and answered; whoever waits for a result hears that it is accepted. */
 static void stop(struct gateway *g)
 {
+    atomic_store(&g->ending, true);
     front_drain(g);
     job_queue_close(&g->verifies);
     for (size_t i = 0; i < g->n_verifiers; i++) { /* they hand on to the writers */

@@ -80,6 +80,7 @@ struct gateway {
 
     _Atomic int writers_up;
     pthread_mutex_t ready_lock;
+    _Atomic bool ending;      /* also when nobody has asked for it: the keeper has nobody else to tell it */
     _Atomic int readers_away; /* whose last attempt to open a session failed; none at the start */
 
     struct metric *batch_rows, *commit_seconds, *unknown, *queue_depth, *waiting, *parked, *connections;
