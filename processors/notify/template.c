@@ -439,7 +439,7 @@ static const char *carrier_name(const struct locale *l, const char *code)
     }
     char lower[WORD_MAX + 1];
     size_t n = 0;
-    for (; code[n] != '\0' && n < WORD_MAX; n++) {
+    for (; n < WORD_MAX && code[n] != '\0'; n++) {
         lower[n] = (char)tolower((unsigned char)code[n]);
     }
     lower[n] = '\0';

@@ -100,7 +100,8 @@ static void refused(const char *path, const char *value, const char *want)
     struct templates *out = NULL;
     char *last = NULL;
 
-    for (char *name = strtok(names, "."); name != NULL; name = strtok(NULL, ".")) {
+    char *rest = NULL;
+    for (char *name = strtok_r(names, ".", &rest); name != NULL; name = strtok_r(NULL, ".", &rest)) {
         at = last != NULL ? json_object_get(at, last) : at;
         last = name;
     }

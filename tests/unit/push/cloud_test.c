@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The cloud function and the webhook: what is asked for, how it is signed, and what each answer means. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "crypto/hmac.h"
@@ -140,7 +141,7 @@ Test(cloud, what_is_refused_for_all_of_several_goes_again_one_by_one)
     };
     struct push_message m[2] = {provider_rig_message("c1"), provider_rig_message("c2")};
     const struct push_message *list[] = {&m[0], &m[1]};
-    (void)strcpy(m[1].request_id, "b");
+    (void)snprintf(m[1].request_id, sizeof m[1].request_id, "b");
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct push_result out[2];
         struct http_result r = provider_rig_answer(rows[i].status, rows[i].body);
@@ -157,8 +158,8 @@ Test(cloud, some_of_several_messages_may_fail)
     struct push_message m[3] = {provider_rig_message("c1"), provider_rig_message("c2"), provider_rig_message("c3")};
     const struct push_message *list[] = {&m[0], &m[1], &m[2]};
     struct push_result out[3];
-    (void)strcpy(m[1].request_id, "b");
-    (void)strcpy(m[2].request_id, "c");
+    (void)snprintf(m[1].request_id, sizeof m[1].request_id, "b");
+    (void)snprintf(m[2].request_id, sizeof m[2].request_id, "c");
     struct http_result r =
         provider_rig_answer(200, "{\"errCode\":0,\"data\":{\"" RIG_ID "\":{\"status\":\"successed_online\"},"
                                  "\"b\":{\"errCode\":20001,\"errMsg\":\"cid is invalid\"}}}");
