@@ -6,8 +6,9 @@
 
 # What the user has set stays as it is.
 express_env() {
-    export SLUICE_EXPRESS_LISTEN=${SLUICE_EXPRESS_LISTEN:-127.0.0.1:$(express_port 1)}
-    export SLUICE_DEVICE_LISTEN=${SLUICE_DEVICE_LISTEN:-127.0.0.1:$(device_port 1)}
+    SLUICE_EXPRESS_LISTEN=127.0.0.1:$(express_port 1)
+    SLUICE_DEVICE_LISTEN=127.0.0.1:$(device_port 1)
+    export SLUICE_EXPRESS_LISTEN SLUICE_DEVICE_LISTEN # as roles.sh gives them to the first gateway
     export SLUICE_PUSH_ALLOW_HTTP=${SLUICE_PUSH_ALLOW_HTTP:-true} SLUICE_PUSH_ALLOW_NETS=${SLUICE_PUSH_ALLOW_NETS:-127.0.0.0/8,::1}
     [[ -z ${CLOUD_FUNC_URL:-}${SLUICE_PUSH_PROVIDERS_FILE:-} && -s $DEV_SECRETS/cloud-func ]] || return 0
     CLOUD_FUNC_URL=$(receiver_url)/push

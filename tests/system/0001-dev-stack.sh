@@ -75,7 +75,7 @@ t_eq "short retries in the callback role's environment" 0 \
     "$(tr '\0' '\n' <"/proc/$(dev status | awk '$1 == "callback-1" { print $3 }')/environ" | grep -c RETRY || true)"
 
 mapfile -t pids < <(dev status | awk 'NR > 1 { print $3 }')
-t_eq "processes" 8 "${#pids[@]}"
+t_eq "processes" 10 "${#pids[@]}"
 
 # ---- processes that end while they are looked at
 

@@ -16,7 +16,7 @@ export SLUICE_SINK_SESSION_TIMEOUT_MS=1500 SLUICE_SINK_LOCK_TIMEOUT_MS=1500
 
 id=$(outcome_row)
 start_role s1 sink
-wait_until 30 '(($(log_count s1 "state=owned") == 6))'
+wait_until 30 '(($(log_count s1 "callback.outcomes .*state=owned") == 6))'
 
 # Somebody holds the row of the event: s1 stands in its transaction, with the position row locked.
 mkfifo "$T_DIR/holder.in"
@@ -31,7 +31,7 @@ wait_until 20 '[[ $(waits) == 1 ]]'
 kill_role s1 STOP
 
 start_role s2 sink
-wait_until 30 '(($(log_count s2 "state=owned") == 6))'
+wait_until 30 '(($(log_count s2 "callback.outcomes .*state=owned") == 6))'
 printf 'COMMIT;\n' >&"$holder"
 wait_until 20 '[[ $(attempts) == 1 ]]'
 t_ok "the other one has done the work"

@@ -34,7 +34,7 @@ send_round() {
 # Somebody takes the rows of all partitions, again and again: whoever holds them is fenced at its next batch.
 printf '%s\n\\watch 0.03\n' "UPDATE sluice_positions SET epoch = epoch + 1" >"$T_DIR/fence.sql"
 start_role s1 sink
-wait_until 30 '(($(log_count s1 "state=owned") == 6))'
+wait_until 30 '(($(log_count s1 "callback.outcomes .*state=owned") == 6))'
 start_proc fencer psql -qAtX -v ON_ERROR_STOP=0 "$DATABASE_URL" -f "$T_DIR/fence.sql"
 
 # metric NAME METRIC: of that process; 0 while it does not say. The log leaves out what repeats.

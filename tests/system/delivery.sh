@@ -8,8 +8,8 @@
 probe_setup() {
     PROBE=${SLUICE_TEST_PROBE:-$(dirname -- "$SLUICE_BIN")/tests/delivery_probe}
     [[ -x $PROBE ]] || t_fail "no $PROBE; build all targets"
-    # Of the stack's callback role, whose options the probe has not.
-    unset "${!SLUICE_CALLBACK_@}"
+    # Of other roles, whose options the probe has not.
+    unset "${!SLUICE_CALLBACK_@}" "${!SLUICE_PUSH_@}" SLUICE_EXPRESS_LISTEN SLUICE_DEVICE_LISTEN
 }
 
 # start_probe NAME [VAR=value]...

@@ -131,7 +131,7 @@ t_begin() {
     mkdir -p "$SLUICE_RUNTIME_DIR"
     [[ ${2:-} == bare ]] || t_addresses
     # What a shell or a stack has set for callbacks and channels of its own is not a test's.
-    unset "${!AI_CS_PLATFORM_@}" SLUICE_CALLBACK_ALLOW_HTTP SLUICE_CALLBACK_ALLOW_NETS SLUICE_GATEWAY_ACCOUNTS SLUICE_GATEWAY_RAW_KEYS_FILE
+    unset "${!AI_CS_PLATFORM_@}" "${!CLOUD_FUNC_@}" "${!SLUICE_PUSH_@}" SLUICE_CALLBACK_ALLOW_HTTP SLUICE_CALLBACK_ALLOW_NETS SLUICE_GATEWAY_ACCOUNTS SLUICE_GATEWAY_RAW_KEYS_FILE
     [[ ${2:-} != bare ]] || return 0
     t_program
     t_create_database "$SLUICE_TEST_ADMIN_URL" "$DATABASE_URL"
