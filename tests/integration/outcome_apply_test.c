@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Outcomes in the tables: numbers, states, repairs that are not undone, and a batch that is its outcomes one by one. */
 #include <criterion/criterion.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "delivery_state/apply.h"
 #include "pg/conn.h"
+#include "support/batch_ways.h"
+#include "support/random.h"
 #include "support/stack.h"
 
 #define T "cs_platform_event_outbox"
@@ -302,44 +302,31 @@ static char *state(void)
             " ORDER BY event_id) FROM " D "))");
 }
 
-static uint32_t next_random(uint32_t *seed)
+static void begin(uint32_t round)
 {
-    *seed = *seed * 1664525u + 1013904223u;
-    return *seed >> 8;
+    (void)round;
+    stack_sql(db, "TRUNCATE " T ", " A ", " D ", sluice_waiting; ALTER SEQUENCE sluice_queue_seq RESTART");
+    insert(ID1);
+    insert(ID2);
+    stack_sql(db, "UPDATE " T " SET next_attempt_at = clock_timestamp() WHERE id = '" ID2 "'"); /* seq 3 */
+}
+
+static void add_random(uint32_t *seed)
+{
+    static const char *const ids[] = {ID1, ID2, "33333333-3333-3333-3333-333333333333"};
+    static const char *const messages[] = {NULL, "a", "b"};
+    enum outcome_kind kind = (enum outcome_kind)(next_random(seed) % 7 % 4);
+    struct outcome o = make(ids[next_random(seed) % 3], 1 + next_random(seed) % 3, kind);
+
+    o.error_message = messages[next_random(seed) % 3];
+    o.error_class = kind == OUTCOME_DEAD_LETTER ? "c" : NULL;
+    outcome_batch_add(&batch, &o);
 }
 
 Test(outcome_apply, a_batch_ends_as_its_outcomes_one_by_one)
 {
-    static const char *const ids[] = {ID1, ID2, "33333333-3333-3333-3333-333333333333"};
-    static const char *const messages[] = {NULL, "a", "b"};
-
-    for (uint32_t round = 0; round < 40; round++) {
-        char *states[2] = {NULL, NULL};
-        for (int way = 0; way < 2; way++) {
-            uint32_t seed = round;
-            stack_sql(db, "TRUNCATE " T ", " A ", " D ", sluice_waiting; ALTER SEQUENCE sluice_queue_seq RESTART");
-            insert(ID1);
-            insert(ID2);
-            stack_sql(db, "UPDATE " T " SET next_attempt_at = clock_timestamp() WHERE id = '" ID2 "'"); /* seq 3 */
-            for (int i = 0; i < 8; i++) {
-                enum outcome_kind kind = (enum outcome_kind)(next_random(&seed) % 7 % 4);
-                struct outcome o = make(ids[next_random(&seed) % 3], 1 + next_random(&seed) % 3, kind);
-                o.error_message = messages[next_random(&seed) % 3];
-                o.error_class = kind == OUTCOME_DEAD_LETTER ? "c" : NULL;
-                outcome_batch_add(&batch, &o);
-                if (way == 0) {
-                    apply();
-                }
-            }
-            if (way == 1) {
-                apply();
-            }
-            states[way] = state();
-        }
-        cr_expect_str_eq(states[0], states[1], "round %u", round);
-        free(states[0]);
-        free(states[1]);
-    }
+    batch_ways_agree(&(struct batch_ways){
+        .rounds = 40, .outcomes = 8, .begin = begin, .add = add_random, .apply = apply, .state = state});
 }
 
 Test(outcome_apply, rows_are_locked_in_one_order)

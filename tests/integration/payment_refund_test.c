@@ -8,6 +8,7 @@
 
 #include "ledger_check/check.h"
 #include "support/payment_rig.h"
+#include "support/random.h"
 
 #define DAY_US (INT64_C(24) * 3600 * 1000000)
 
@@ -175,12 +176,6 @@ Test(payment, an_order_in_other_units_is_reviewed_and_opens_nothing)
 }
 
 /* ---- random sequences ---- */
-
-static uint32_t next_random(uint32_t *seed)
-{
-    *seed = *seed * 1664525u + 1013904223u;
-    return *seed >> 8;
-}
 
 /* The checker's own word. */
 static void expect_checked(void)

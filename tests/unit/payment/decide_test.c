@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "payment/decide.h"
+#include "support/random.h"
 
 #define T0 INT64_C(1790000000000000)
 #define DAY (INT64_C(24) * 3600 * 1000000)
@@ -278,12 +279,6 @@ struct money {
     int64_t account, suspense;
     int64_t asked_back;
 };
-
-static uint32_t next_random(uint32_t *seed)
-{
-    *seed = *seed * 1664525u + 1013904223u;
-    return *seed >> 8;
-}
 
 static void book(struct money *m, enum payment_booking b, int64_t amount)
 {
