@@ -11,8 +11,6 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-#define OUTCOME_DELAY_MS_MAX ((int64_t)366 * 24 * 3600 * 1000)
-
 enum outcome_kind { OUTCOME_DELIVERED, OUTCOME_RETRY, OUTCOME_PARKED, OUTCOME_DEAD_LETTER };
 #define OUTCOME_KINDS 4
 extern const char *const OUTCOME_NAMES[OUTCOME_KINDS]; /* as in the schema */

@@ -2,15 +2,12 @@
 /* Reads what became of notifications. The bytes are foreign: nothing gets to SQL that was not checked here. */
 #include "delivery_state/push_outcome.h"
 
-#include <assert.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/uuid.h"
+#include "delivery_state/checked.h"
 
 #define SCHEMA "notification_outcome"
-#define TIME_MAX_US INT64_C(253402300799000000) /* 9999-12-31 */
 
 const char *const PUSHED_NAMES[PUSHED_KINDS] = {[PUSHED_DELIVERED] = "delivered",
                                                 [PUSHED_FAILED] = "failed",
@@ -60,20 +57,17 @@ static const char *const FIELD_NAMES[FIELDS] = {
 };
 
 struct pushed_reader {
-    struct avro_input *in;
-    int field[FIELDS];
+    struct checked record;
 };
 
 enum rc pushed_reader_create(const struct avro_set *set, struct pushed_reader **out_reader, struct err *err)
 {
-    struct avro_input *in = NULL;
-
-    TRY(avro_input_create(set, SCHEMA, &in, err));
     struct pushed_reader *r = xcalloc(1, sizeof(*r));
-    r->in = in;
-    for (int i = 0; i < FIELDS; i++) {
-        r->field[i] = avro_input_index(in, FIELD_NAMES[i]);
-        assert(r->field[i] >= 0);
+    enum rc rc = checked_open(&r->record, set, SCHEMA, FIELD_NAMES, FIELDS, err);
+
+    if (rc != RC_OK) {
+        free(r);
+        return rc;
     }
     *out_reader = r;
     return RC_OK;
@@ -82,101 +76,46 @@ enum rc pushed_reader_create(const struct avro_set *set, struct pushed_reader **
 struct pushed_reader *pushed_reader_free(struct pushed_reader *r)
 {
     if (r != NULL) {
-        avro_input_free(r->in);
+        checked_close(&r->record);
         free(r);
     }
     return NULL;
 }
 
-static const char *text(const struct pushed_reader *r, enum field f)
+static enum rc read_device(const struct checked *r, struct pushed *out, struct err *err)
 {
-    size_t n = 0;
-
-    return avro_input_string(r->in, r->field[f], &n);
-}
-
-/* The number of a symbol; the schema's own check has left none that is not in the list. */
-static int find_name(const char *const *names, int n, const char *name)
-{
-    for (int i = 0; i < n; i++) {
-        if (strcmp(names[i], name) == 0) {
-            return i;
-        }
-    }
-    return 0;
-}
-
-static enum rc read_time(const struct pushed_reader *r, enum field f, int64_t fallback, int64_t *out, struct err *err)
-{
-    int64_t us = avro_input_long(r->in, r->field[f], fallback);
-
-    if (us < 0 || us > TIME_MAX_US) {
-        FAIL(err, RC_REJECT, "field %s is %" PRId64 "; expected microseconds between 1970 and 9999", FIELD_NAMES[f],
-             us);
-    }
-    *out = us;
-    return RC_OK;
-}
-
-static enum rc read_identity(const struct pushed_reader *r, struct pushed *out, struct err *err)
-{
-    out->event_id = text(r, F_EVENT_ID);
-    if (!uuid_check(out->event_id, strlen(out->event_id))) {
-        FAIL(err, RC_REJECT, "field event_id: expected a UUID");
-    }
-    out->queue_seq = avro_input_long(r->in, r->field[F_QUEUE_SEQ], 0);
-    if (out->queue_seq < 1) {
-        FAIL(err, RC_REJECT, "field queue_seq is %" PRId64 "; expected at least 1", out->queue_seq);
-    }
-    return RC_OK;
-}
-
-static enum rc read_kind(const struct pushed_reader *r, struct pushed *out, struct err *err)
-{
-    const char *name = text(r, F_OUTCOME);
-    bool waits = false;
-
-    out->kind = (enum pushed_kind)find_name(PUSHED_NAMES, PUSHED_KINDS, name);
-    waits = out->kind == PUSHED_RETRY || out->kind == PUSHED_PARKED;
-    out->delay_ms = waits ? avro_input_long(r->in, r->field[F_DELAY_MS], -1) : 0;
-    if (out->delay_ms < 0 || out->delay_ms > PUSHED_DELAY_MS_MAX) {
-        FAIL(err, RC_REJECT, "field delay_ms of %s is missing or not in 0..%" PRId64, name, PUSHED_DELAY_MS_MAX);
-    }
-    out->was_request = avro_input_bool(r->in, r->field[F_WAS_REQUEST], false);
-    if (out->was_request && out->kind == PUSHED_PARKED) {
-        FAIL(err, RC_REJECT, "field was_request is true; expected false of what was parked");
-    }
-    return RC_OK;
-}
-
-static enum rc read_device(const struct pushed_reader *r, struct pushed *out, struct err *err)
-{
-    const char *name = text(r, F_DEVICE);
-
-    out->device = (enum pushed_device)find_name(PUSHED_DEVICE_NAMES, PUSHED_DEVICES, name);
-    out->appid = text(r, F_APPID);
-    out->cid = text(r, F_CID);
+    out->device = (enum pushed_device)checked_symbol(r, F_DEVICE, PUSHED_DEVICE_NAMES, PUSHED_DEVICES);
+    out->appid = checked_text(r, F_APPID);
+    out->cid = checked_text(r, F_CID);
     if (out->device != PUSHED_KEEP && (out->appid[0] == '\0' || out->cid[0] == '\0')) {
         FAIL(err, RC_REJECT, "field %s is empty; expected the device that is said to be %s",
-             out->appid[0] == '\0' ? "appid" : "cid", name);
+             out->appid[0] == '\0' ? "appid" : "cid", PUSHED_DEVICE_NAMES[out->device]);
     }
-    return read_time(r, F_DEVICE_AT, out->happened_at_us, &out->device_at_us, err);
+    return checked_time(r, F_DEVICE_AT, out->happened_at_us, &out->device_at_us, err);
 }
 
-enum rc pushed_read(struct pushed_reader *r, const void *value, size_t n, struct pushed *out, struct err *err)
+enum rc pushed_read(struct pushed_reader *reader, const void *value, size_t n, struct pushed *out, struct err *err)
 {
+    const struct checked *r = &reader->record;
+    const char *kind = NULL;
+
     *out = (struct pushed){.kind = PUSHED_DELIVERED};
     TRY(avro_input_read_value(r->in, value, n, err));
-    TRY(read_identity(r, out, err));
-    TRY(read_kind(r, out, err));
-    TRY(read_time(r, F_HAPPENED_AT, 0, &out->happened_at_us, err));
+    TRY(checked_id(r, F_EVENT_ID, &out->event_id, err));
+    TRY(checked_seq(r, F_QUEUE_SEQ, &out->queue_seq, err));
+    out->kind = (enum pushed_kind)checked_symbol(r, F_OUTCOME, PUSHED_NAMES, PUSHED_KINDS);
+    kind = PUSHED_NAMES[out->kind];
+    TRY(checked_delay(r, F_DELAY_MS, kind, out->kind == PUSHED_RETRY || out->kind == PUSHED_PARKED, &out->delay_ms,
+                      err));
+    TRY(checked_was_request(r, F_WAS_REQUEST, out->kind == PUSHED_PARKED, &out->was_request, err));
+    TRY(checked_time(r, F_HAPPENED_AT, 0, &out->happened_at_us, err));
     TRY(read_device(r, out, err));
-    out->verdict = text(r, F_VERDICT);
-    out->provider = text(r, F_PROVIDER);
-    out->provider_code = text(r, F_PROVIDER_CODE);
-    out->has_status = !avro_input_null(r->in, r->field[F_RESPONSE_STATUS]);
-    out->response_status = avro_input_long(r->in, r->field[F_RESPONSE_STATUS], 0);
-    out->error_class = text(r, F_ERROR_CLASS);
-    out->error_message = text(r, F_ERROR_MESSAGE);
+    out->verdict = checked_text(r, F_VERDICT);
+    out->provider = checked_text(r, F_PROVIDER);
+    out->provider_code = checked_text(r, F_PROVIDER_CODE);
+    out->has_status = checked_has(r, F_RESPONSE_STATUS);
+    out->response_status = checked_long(r, F_RESPONSE_STATUS, 0);
+    out->error_class = checked_text(r, F_ERROR_CLASS);
+    out->error_message = checked_text(r, F_ERROR_MESSAGE);
     return RC_OK;
 }

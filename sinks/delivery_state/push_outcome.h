@@ -11,8 +11,6 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-#define PUSHED_DELAY_MS_MAX ((int64_t)366 * 24 * 3600 * 1000)
-
 enum pushed_kind { PUSHED_DELIVERED, PUSHED_FAILED, PUSHED_RETRY, PUSHED_PARKED, PUSHED_DEAD_LETTER };
 #define PUSHED_KINDS 5
 extern const char *const PUSHED_NAMES[PUSHED_KINDS]; /* as in the schema */
