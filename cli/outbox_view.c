@@ -9,6 +9,13 @@
 #define LIST_TIME(column) "to_char(" column ", 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
 #define ATTEMPTS "x.attempt_count || ' (' || x.round_attempts || ' in this round)' AS attempts"
 #define QUEUE "x.queue_seq, x.queue_txid"
+#define CREATED TIME("x.created_at") " AS created"
+#define UPDATED TIME("x.updated_at") " AS updated"
+#define NEXT_ATTEMPT TIME("x.next_attempt_at") " AS \"next attempt\""
+#define NODE_AT TIME("x.node_at") " AS \"node at\""
+#define PROCESSED TIME("x.processed_at") " AS processed"
+#define EXPIRES TIME("x.expires_at") " AS expires"
+#define DELIVERED TIME("x.delivered_at") " AS delivered"
 
 const struct outbox_view OUTBOX_VIEWS[] = {
     {.source = "callback",
@@ -25,8 +32,7 @@ const struct outbox_view OUTBOX_VIEWS[] = {
      .error = "x.last_error",
      .touched = "greatest(x.created_at, x.updated_at, x.next_attempt_at)",
      .row = "x.platform, x.event_type, x.partition_key, x.callback_target AS target, x.status, x.stands, " ATTEMPTS
-            ", x.last_error, " TIME("x.next_attempt_at") " AS \"next attempt\", " QUEUE ", " TIME(
-                "x.created_at") " AS created, " TIME("x.updated_at") " AS updated, x.traceparent, x.payload::text",
+            ", x.last_error, " NEXT_ATTEMPT ", " QUEUE ", " CREATED ", " UPDATED ", x.traceparent, x.payload::text",
      .json = "coalesce((SELECT jsonb_agg(to_jsonb(a) - 'event_id' ORDER BY a.attempt_no)"
              " FROM cs_platform_event_delivery_attempts a WHERE a.event_id = x.id), '[]') AS attempts,"
              " coalesce((SELECT to_jsonb(d) FROM cs_platform_event_dead_letters d WHERE d.event_id = x.id), 'null')"
@@ -45,14 +51,8 @@ const struct outbox_view OUTBOX_VIEWS[] = {
      .target = "x.tracking_no",
      .error = "x.last_error",
      .touched = "greatest(x.created_at, x.processed_at)",
-     .row = "x.carrier, x.tracking_no, x.status AS \"node status\", x.context, " TIME(
-         "x.node_at") " AS \"node at\", x.state AS status, x.stands, x.last_error, " TIME("x.processed_at") " AS "
-                                                                                                            "processed,"
-                                                                                                            " " QUEUE
-                                                                                                            ", " TIME(
-                                                                                                                "x."
-                                                                                                                "create"
-                                                                                                                "d_at") " AS created, x.traceparent",
+     .row = "x.carrier, x.tracking_no, x.status AS \"node status\", x.context, " NODE_AT
+            ", x.state AS status, x.stands, x.last_error, " PROCESSED ", " QUEUE ", " CREATED ", x.traceparent",
      .json = "coalesce((SELECT jsonb_agg(to_jsonb(n) ORDER BY n.aud, n.message_id)"
              " FROM express_notifications n WHERE n.event_id = x.id), '[]') AS notifications",
      .detail = "SELECT format('notification %s  %s:%s  generation %s  %s%s', message_id, aud, recipient_id, generation,"
@@ -72,14 +72,10 @@ const struct outbox_view OUTBOX_VIEWS[] = {
      .target = "x.aud || ':' || x.recipient_id",
      .error = "x.last_error",
      .touched = "greatest(x.created_at, x.updated_at, x.next_attempt_at)",
-     .row =
-         "x.appid, x.cid, x.platform AS \"system\", x.message_id, x.generation, x.aud || ':' || x.recipient_id AS"
-         " recipient, x.status, x.stands, " ATTEMPTS ", x.verdict, x.provider, x.provider_code, x.response_status,"
-         " x.last_error, " TIME("x.next_attempt_at") " AS \"next attempt\", " TIME("x.expires_at") " AS expires, " TIME(
-             "x.delivered_at") " AS delivered, " QUEUE
-                               ", " TIME("x.created_at") " AS created, " TIME(
-                                   "x.updated_at") " AS updated, x.traceparent, x.title, x.body,"
-                                                   " x.payload::text",
+     .row = "x.appid, x.cid, x.platform AS \"system\", x.message_id, x.generation,"
+            " x.aud || ':' || x.recipient_id AS recipient, x.status, x.stands, " ATTEMPTS ", x.verdict, x.provider,"
+            " x.provider_code, x.response_status, x.last_error, " NEXT_ATTEMPT ", " EXPIRES ", " DELIVERED ", " QUEUE
+            ", " CREATED ", " UPDATED ", x.traceparent, x.title, x.body, x.payload::text",
      .json = "(SELECT to_jsonb(n) FROM express_notifications n WHERE n.message_id = x.message_id) AS notification,"
              " (SELECT to_jsonb(d) FROM push_devices d WHERE d.appid = x.appid AND d.cid = x.cid) AS device",
      .detail = "WITH p AS (SELECT message_id, appid, cid FROM push_deliveries WHERE id = $1)"
