@@ -2,41 +2,18 @@
 /* `sign express` and `verify express`: what is made is accepted in every form, by its own account only. */
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>
-#include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "rig.h"
 #include "support/stand_in.h"
 
 #define AT "1800000000"
 #define FILES " --headers h --body b --at " AT
 #define VERIFY "sluice verify express --headers h --body b --at " AT
-
-static char dir[64];
-
-PRINTF_LIKE(1, 2)
-static int run(const char *format, ...)
-{
-    char words[1024];
-    char *argv[48];
-    char *envp[] = {NULL};
-    int argc = 0;
-    char *rest = words;
-    va_list ap;
-    va_start(ap, format);
-    (void)vsnprintf(words, sizeof words, format, ap);
-    va_end(ap);
-    for (char *word = strsep(&rest, " "); word != NULL; word = strsep(&rest, " ")) {
-        argv[argc++] = word;
-    }
-    argv[argc] = NULL;
-    return cli_main(&ROOT_COMMAND, argc, argv, envp);
-}
 
 static void put(const char *name, const char *text, mode_t mode)
 {
@@ -52,9 +29,7 @@ static void setup(void)
 {
     cr_redirect_stdout();
     cr_redirect_stderr();
-    (void)snprintf(dir, sizeof dir, "/tmp/sluice-express-XXXXXX");
-    cr_assert_not_null(mkdtemp(dir));
-    cr_assert_eq(chdir(dir), 0);
+    cli_enter();
     cr_assert_eq(mkdir("kit", 0700), 0);
     put("kit/salt", "abc\n", 0600);
     put("kit/other", "xyz\n", 0600);
@@ -67,38 +42,21 @@ static void setup(void)
         0600);
 }
 
-static void teardown(void)
-{
-    static const char *const NAMES[] = {"kit/salt", "kit/other", "kit/accounts.json", "kit", "h", "b", "event"};
-    for (size_t i = 0; i < ARRAY_SIZE(NAMES); i++) {
-        (void)remove(NAMES[i]);
-    }
-    (void)rmdir(dir);
-}
-
-static const char *printed(void)
-{
-    static char output[65536];
-    (void)fclose(stdout);
-    FILE *f = cr_get_redirected_stdout();
-    size_t n = fread(output, 1, sizeof output - 1, f);
-    output[n] = '\0';
-    return output;
-}
-
-TestSuite(sign_express, .init = setup, .fini = teardown, .timeout = 100);
+TestSuite(sign_express, .init = setup, .fini = cli_leave, .timeout = 100);
 
 Test(sign_express, what_is_made_is_accepted_in_every_form)
 {
     static const char *const FORMS[] = {"json", "kuaidi100", "sf", "sf --xml", "kdniao", "cainiao", "cainiao --xml"};
     for (size_t i = 0; i < ARRAY_SIZE(FORMS); i++) {
-        cr_expect_eq(run("sluice sign express --dir kit --form %s --tracking-no YT1 --status delivered --nodes 3" FILES,
-                         FORMS[i]),
-                     EXIT_DONE, "%s", FORMS[i]);
-        cr_expect_eq(run(VERIFY " --accounts kit/accounts.json --account %.*s", (int)strcspn(FORMS[i], " "), FORMS[i]),
-                     EXIT_DONE, "%s", FORMS[i]);
+        cr_expect_eq(
+            cli_run("sluice sign express --dir kit --form %s --tracking-no YT1 --status delivered --nodes 3" FILES,
+                    FORMS[i]),
+            EXIT_DONE, "%s", FORMS[i]);
+        cr_expect_eq(
+            cli_run(VERIFY " --accounts kit/accounts.json --account %.*s", (int)strcspn(FORMS[i], " "), FORMS[i]),
+            EXIT_DONE, "%s", FORMS[i]);
     }
-    const char *all = printed();
+    const char *all = cli_printed();
     size_t lines = 0;
     for (const char *line = all; *line != '\0'; line = strchr(line, '\n') + 1, lines++) {
         cr_expect(strncmp(line, "{\"verdict\": \"accept\", \"reason\": \"ok\"", 36) == 0, "%.200s", line);
@@ -110,9 +68,9 @@ Test(sign_express, what_is_made_is_accepted_in_every_form)
 
 Test(sign_express, the_route_without_an_account_takes_our_own_form)
 {
-    cr_assert_eq(run("sluice sign express --form json --tracking-no YT1 --carrier ems --code 3" FILES), EXIT_DONE);
-    cr_expect_eq(run(VERIFY), EXIT_DONE);
-    const char *said = printed();
+    cr_assert_eq(cli_run("sluice sign express --form json --tracking-no YT1 --carrier ems --code 3" FILES), EXIT_DONE);
+    cr_expect_eq(cli_run(VERIFY), EXIT_DONE);
+    const char *said = cli_printed();
     cr_expect_not_null(
         strstr(said, "\"answer\": {\"status\": 200, \"body\": \"{\\\"ok\\\":true}\"}, \"event\": {\"reports\": "
                      "[{\"tracking_no\": \"YT1\", \"carrier\": \"ems\", \"full\": false, \"whole\": false, "
@@ -123,13 +81,13 @@ Test(sign_express, the_route_without_an_account_takes_our_own_form)
 
 Test(sign_express, another_salt_is_rejected)
 {
-    cr_assert_eq(run("sluice sign express --dir kit --form kuaidi100 --account other --tracking-no YT1" FILES),
+    cr_assert_eq(cli_run("sluice sign express --dir kit --form kuaidi100 --account other --tracking-no YT1" FILES),
                  EXIT_DONE);
-    cr_expect_eq(run(VERIFY " --accounts kit/accounts.json --account other"), EXIT_DONE);
-    cr_expect_eq(run(VERIFY " --accounts kit/accounts.json --account kuaidi100"), EXIT_REJECTED);
-    cr_assert_eq(run("sluice sign express --unsigned --form kuaidi100 --tracking-no YT1" FILES), EXIT_DONE);
-    cr_expect_eq(run(VERIFY " --accounts kit/accounts.json --account kuaidi100"), EXIT_REJECTED);
-    const char *said = printed();
+    cr_expect_eq(cli_run(VERIFY " --accounts kit/accounts.json --account other"), EXIT_DONE);
+    cr_expect_eq(cli_run(VERIFY " --accounts kit/accounts.json --account kuaidi100"), EXIT_REJECTED);
+    cr_assert_eq(cli_run("sluice sign express --unsigned --form kuaidi100 --tracking-no YT1" FILES), EXIT_DONE);
+    cr_expect_eq(cli_run(VERIFY " --accounts kit/accounts.json --account kuaidi100"), EXIT_REJECTED);
+    const char *said = cli_printed();
     cr_expect_not_null(strstr(said, "\"sig_invalid\", \"detail\": \"sign: does not fit"), "%s", said);
     cr_expect_not_null(strstr(said, "\"sig_invalid\", \"detail\": \"sign: missing"), "%s", said);
 }
@@ -137,11 +95,11 @@ Test(sign_express, another_salt_is_rejected)
 Test(sign_express, contents_may_be_given_and_updateall_said)
 {
     put("event", "{\"status\":\"polling\"}", 0600);
-    cr_assert_eq(run("sluice sign express --dir kit --form kuaidi100 --event event" FILES), EXIT_DONE);
-    cr_expect_eq(run(VERIFY " --accounts kit/accounts.json --account kuaidi100"), EXIT_DONE);
-    cr_assert_eq(run("sluice sign express --dir kit --form kuaidi100 --tracking-no YT1 --whole" FILES), EXIT_DONE);
-    cr_expect_eq(run(VERIFY " --accounts kit/accounts.json --account kuaidi100"), EXIT_DONE);
-    const char *said = printed();
+    cr_assert_eq(cli_run("sluice sign express --dir kit --form kuaidi100 --event event" FILES), EXIT_DONE);
+    cr_expect_eq(cli_run(VERIFY " --accounts kit/accounts.json --account kuaidi100"), EXIT_DONE);
+    cr_assert_eq(cli_run("sluice sign express --dir kit --form kuaidi100 --tracking-no YT1 --whole" FILES), EXIT_DONE);
+    cr_expect_eq(cli_run(VERIFY " --accounts kit/accounts.json --account kuaidi100"), EXIT_DONE);
+    const char *said = cli_printed();
     cr_expect_not_null(strstr(said, "\"event\": {\"reports\": []}"), "%s", said);
     cr_expect_not_null(strstr(said, "\"full\": true, \"whole\": true"), "%s", said);
 }
@@ -167,13 +125,13 @@ Test(sign_express, what_cannot_be_said_is_refused)
         {"--form kuaidi100 --tracking-no YT1 --dir nowhere" FILES, EXIT_CONFIG},
     };
     for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
-        cr_expect_eq(run("sluice sign express %s", ROWS[i].flags), ROWS[i].code, "%s", ROWS[i].flags);
+        cr_expect_eq(cli_run("sluice sign express %s", ROWS[i].flags), ROWS[i].code, "%s", ROWS[i].flags);
     }
-    cr_expect_eq(run("sluice verify express --body b"), EXIT_USAGE);
-    cr_expect_eq(run(VERIFY " --account kuaidi100"), EXIT_USAGE);
+    cr_expect_eq(cli_run("sluice verify express --body b"), EXIT_USAGE);
+    cr_expect_eq(cli_run(VERIFY " --account kuaidi100"), EXIT_USAGE);
     put("h", "", 0600);
     put("b", "", 0600);
-    cr_expect_eq(run(VERIFY " --accounts kit/accounts.json --account nobody"), EXIT_NOT_FOUND);
+    cr_expect_eq(cli_run(VERIFY " --accounts kit/accounts.json --account nobody"), EXIT_NOT_FOUND);
 }
 
 static char seen[4096];
@@ -189,9 +147,9 @@ static enum stand_in_end answer(void *opaque, const char *request, struct buf *b
 Test(sign_express, calls_are_sent)
 {
     struct stand_in *server = stand_in_start(answer, NULL);
-    cr_expect_eq(run("sluice sign express --dir kit --form kuaidi100 --tracking-no YT1 --send "
-                     "http://127.0.0.1:%d/webhook/express/status/kuaidi100",
-                     stand_in_port(server)),
+    cr_expect_eq(cli_run("sluice sign express --dir kit --form kuaidi100 --tracking-no YT1 --send "
+                         "http://127.0.0.1:%d/webhook/express/status/kuaidi100",
+                         stand_in_port(server)),
                  EXIT_DONE);
     server = stand_in_stop(server);
     cr_expect_eq(strncmp(seen, "POST /webhook/express/status/kuaidi100 HTTP/1.1\r\n", 49), 0, "%s", seen);

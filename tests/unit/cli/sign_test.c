@@ -2,83 +2,28 @@
 /* `sign init` and `sign CHANNEL`: what is signed is what `verify` accepts, on the same day and no other. */
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>
-#include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "rig.h"
 #include "support/stand_in.h"
 
 #define AT "1800000000"
 #define FILES " --headers h --body b --at " AT
 #define ACCOUNTS " --accounts kit/accounts.json --headers h --body b --at "
 
-static char dir[64];
-
-PRINTF_LIKE(1, 2)
-static int run(const char *format, ...)
-{
-    char words[1024];
-    char *argv[48];
-    char *envp[] = {NULL};
-    int argc = 0;
-    char *rest = words;
-    va_list ap;
-    va_start(ap, format);
-    (void)vsnprintf(words, sizeof words, format, ap);
-    va_end(ap);
-    for (char *word = strsep(&rest, " "); word != NULL; word = strsep(&rest, " ")) {
-        argv[argc++] = word;
-    }
-    argv[argc] = NULL;
-    return cli_main(&ROOT_COMMAND, argc, argv, envp);
-}
-
 static void setup(void)
 {
     cr_redirect_stdout();
     cr_redirect_stderr();
-    (void)snprintf(dir, sizeof dir, "/tmp/sluice-sign-XXXXXX");
-    cr_assert_not_null(mkdtemp(dir));
-    cr_assert_eq(chdir(dir), 0);
-    cr_assert_eq(run("sluice -q sign init kit --at " AT), EXIT_DONE);
+    cli_enter();
+    cr_assert_eq(cli_run("sluice -q sign init kit --at " AT), EXIT_DONE);
 }
 
-static void empty(const char *name)
-{
-    DIR *d = opendir(name);
-    for (struct dirent *e = NULL; d != NULL && (e = readdir(d)) != NULL;) {
-        CLEANUP(freep) char *path = xasprintf("%s/%s", name, e->d_name);
-        if (e->d_name[0] != '.' && unlink(path) != 0) {
-            empty(path);
-        }
-    }
-    if (d != NULL) {
-        (void)closedir(d);
-    }
-    (void)rmdir(name);
-}
-
-static void teardown(void)
-{
-    empty(dir);
-}
-
-static const char *printed(void)
-{
-    static char output[65536];
-    (void)fclose(stdout);
-    FILE *f = cr_get_redirected_stdout();
-    size_t n = fread(output, 1, sizeof output - 1, f);
-    output[n] = '\0';
-    return output;
-}
-
-TestSuite(sign_command, .init = setup, .fini = teardown, .timeout = 100);
+TestSuite(sign_command, .init = setup, .fini = cli_leave, .timeout = 100);
 
 Test(sign_command, what_is_signed_is_accepted)
 {
@@ -97,20 +42,20 @@ Test(sign_command, what_is_signed_is_accepted)
         {"applepay", "shop1", "--payment o1 --amount 1200 --currency USD"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
-        cr_expect_eq(
-            run("sluice sign %s --dir kit --account %s" FILES " %s", CASES[i].channel, CASES[i].account, CASES[i].said),
-            EXIT_DONE, "%zu", i);
-        cr_expect_eq(run("sluice verify %s --account %s" ACCOUNTS AT, CASES[i].channel, CASES[i].account), EXIT_DONE,
-                     "%zu", i);
+        cr_expect_eq(cli_run("sluice sign %s --dir kit --account %s" FILES " %s", CASES[i].channel, CASES[i].account,
+                             CASES[i].said),
+                     EXIT_DONE, "%zu", i);
+        cr_expect_eq(cli_run("sluice verify %s --account %s" ACCOUNTS AT, CASES[i].channel, CASES[i].account),
+                     EXIT_DONE, "%zu", i);
     }
 }
 
 Test(sign_command, times_are_what_at_says)
 {
-    cr_assert_eq(run("sluice sign wechat --dir kit --account shop1 --payment o1" FILES), EXIT_DONE);
-    cr_expect_eq(run("sluice verify wechat --account shop1" ACCOUNTS "1800000180"), EXIT_DONE);
-    cr_expect_eq(run("sluice verify wechat --account shop1" ACCOUNTS "1800000181"), EXIT_REJECTED);
-    cr_expect_not_null(strstr(printed(), "\"ts_stale\""));
+    cr_assert_eq(cli_run("sluice sign wechat --dir kit --account shop1 --payment o1" FILES), EXIT_DONE);
+    cr_expect_eq(cli_run("sluice verify wechat --account shop1" ACCOUNTS "1800000180"), EXIT_DONE);
+    cr_expect_eq(cli_run("sluice verify wechat --account shop1" ACCOUNTS "1800000181"), EXIT_REJECTED);
+    cr_expect_not_null(strstr(cli_printed(), "\"ts_stale\""));
 }
 
 Test(sign_command, events_may_be_given)
@@ -122,9 +67,9 @@ Test(sign_command, events_may_be_given)
     cr_assert_not_null(f);
     cr_assert_gt(fputs(RESOURCE, f), 0);
     cr_assert_eq(fclose(f), 0);
-    cr_assert_eq(run("sluice sign wechat --dir kit --account shop1 --event event" FILES), EXIT_DONE);
-    cr_expect_eq(run("sluice verify wechat --account shop1" ACCOUNTS AT), EXIT_REJECTED);
-    cr_expect_not_null(strstr(printed(), "\"field_mismatch\""));
+    cr_assert_eq(cli_run("sluice sign wechat --dir kit --account shop1 --event event" FILES), EXIT_DONE);
+    cr_expect_eq(cli_run("sluice verify wechat --account shop1" ACCOUNTS AT), EXIT_REJECTED);
+    cr_expect_not_null(strstr(cli_printed(), "\"field_mismatch\""));
 }
 
 Test(sign_command, nobody_else_reads_what_is_made)
@@ -147,8 +92,8 @@ Test(sign_command, nobody_else_reads_what_is_made)
     }
     cr_assert_eq(stat("kit", &st), 0);
     cr_expect_eq(st.st_mode & 07777, 0700);
-    cr_expect_eq(run("sluice sign init kit"), EXIT_REJECTED, "nothing is overwritten");
-    cr_expect_eq(run("sluice gateway accounts check kit/accounts.json --at " AT), EXIT_DONE);
+    cr_expect_eq(cli_run("sluice sign init kit"), EXIT_REJECTED, "nothing is overwritten");
+    cr_expect_eq(cli_run("sluice gateway accounts check kit/accounts.json --at " AT), EXIT_DONE);
 }
 
 Test(sign_command, what_cannot_be_said_is_refused)
@@ -174,7 +119,7 @@ Test(sign_command, what_cannot_be_said_is_refused)
         {"sluice sign init /proc/nowhere", EXIT_FAILED},
     };
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
-        cr_expect_eq(run("%s", CASES[i].line), CASES[i].code, "%s", CASES[i].line);
+        cr_expect_eq(cli_run("%s", CASES[i].line), CASES[i].code, "%s", CASES[i].line);
     }
 }
 
@@ -195,22 +140,23 @@ Test(sign_command, calls_are_sent)
 {
     struct stand_in *server = stand_in_start(answer, NULL);
     status = 200;
-    cr_expect_eq(run("sluice sign wechat --dir kit --account shop1 --payment o1 --send "
-                     "http://127.0.0.1:%d/callbacks/wechat/shop1" FILES,
-                     stand_in_port(server)),
+    cr_expect_eq(cli_run("sluice sign wechat --dir kit --account shop1 --payment o1 --send "
+                         "http://127.0.0.1:%d/callbacks/wechat/shop1" FILES,
+                         stand_in_port(server)),
                  EXIT_DONE);
     cr_expect_eq(strncmp(seen, "POST /callbacks/wechat/shop1 HTTP/1.1\r\n", 39), 0);
     cr_expect_not_null(strstr(seen, "\r\nWechatpay-Signature: "));
     cr_expect_not_null(strstr(seen, "\r\nContent-Type: application/json\r\n"));
     status = 401;
-    cr_expect_eq(run("sluice sign appstore --dir kit --account game1 --payment o1 --send http://127.0.0.1:%d/x",
-                     stand_in_port(server)),
+    cr_expect_eq(cli_run("sluice sign appstore --dir kit --account game1 --payment o1 --send http://127.0.0.1:%d/x",
+                         stand_in_port(server)),
                  EXIT_REJECTED);
     cr_expect_not_null(strstr(seen, "{\"signedPayload\":\""));
     int port = stand_in_port(server);
     server = stand_in_stop(server);
-    cr_expect_eq(run("sluice sign wechat --dir kit --account shop1 --payment o1 --send http://127.0.0.1:%d/", port),
+    cr_expect_eq(cli_run("sluice sign wechat --dir kit --account shop1 --payment o1 --send http://127.0.0.1:%d/", port),
                  EXIT_UNAVAILABLE);
-    cr_expect_str_eq(printed(), "{\"status\": 200, \"body\": \"so \\\"be\\\" it\"}\n{\"status\": 401, \"body\": \"so "
-                                "\\\"be\\\" it\"}\n");
+    cr_expect_str_eq(cli_printed(),
+                     "{\"status\": 200, \"body\": \"so \\\"be\\\" it\"}\n{\"status\": 401, \"body\": \"so "
+                     "\\\"be\\\" it\"}\n");
 }
