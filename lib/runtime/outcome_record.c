@@ -12,14 +12,42 @@
 #define RECORD_BYTES_MAX ((size_t)64 << 10)
 #define TEXT_MAX 2048 /* of what is repeated from the event: an outcome never fails because its event is large */
 
+/* Of every schema, see outcome_record_facts(). */
+enum fact {
+    FACT_OUTCOME,
+    FACT_WAS_REQUEST,
+    FACT_STATUS,
+    FACT_CLASS,
+    FACT_MESSAGE,
+    FACT_DURATION,
+    FACT_DELAY,
+    FACT_HAPPENED,
+    FACTS
+};
+static const char *const FACT_NAMES[FACTS] = {
+    [FACT_OUTCOME] = "outcome",   [FACT_WAS_REQUEST] = "was_request", [FACT_STATUS] = "response_status",
+    [FACT_CLASS] = "error_class", [FACT_MESSAGE] = "error_message",   [FACT_DURATION] = "duration_ms",
+    [FACT_DELAY] = "delay_ms",    [FACT_HAPPENED] = "happened_at",
+};
+
 struct outcome_record {
     struct avro_encoder *enc;
     const struct outcome_form *form;
     bool json;
-    size_t field[OUTCOME_FIELDS_MAX];
+    size_t fact[FACTS];
+    size_t field[OUTCOME_FIELDS_MAX]; /* of the form */
     struct err err;
     bool failed;
 };
+
+static void find_fields(const struct avro_encoder *enc, const char *const *names, size_t n, size_t *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        int f = avro_encoder_field_index(enc, names[i]);
+        assert(f >= 0);
+        out[i] = (size_t)f;
+    }
+}
 
 enum rc outcome_record_create(const struct avro_set *set, const struct outcome_form *form, bool json,
                               struct outcome_record **out_record, struct err *err)
@@ -32,11 +60,8 @@ enum rc outcome_record_create(const struct avro_set *set, const struct outcome_f
     r->enc = enc;
     r->form = form;
     r->json = json;
-    for (size_t i = 0; i < form->n_names; i++) {
-        int f = avro_encoder_field_index(enc, form->names[i]);
-        assert(f >= 0);
-        r->field[i] = (size_t)f;
-    }
+    find_fields(enc, FACT_NAMES, FACTS, r->fact);
+    find_fields(enc, form->names, form->n_names, r->field);
     *out_record = r;
     return RC_OK;
 }
@@ -77,16 +102,19 @@ void outcome_record_begin(struct outcome_record *r)
     r->failed = false;
 }
 
-void outcome_record_text(struct outcome_record *r, size_t field, const char *text)
+/* The setters: at = the field's number in the schema. */
+
+static void set_text(struct outcome_record *r, size_t at, const char *text)
 {
     struct err err = {0};
 
     if (text != NULL) {
-        note(r, avro_encoder_set_string(r->enc, r->field[field], text, length_of(text), &err), &err);
+        note(r, avro_encoder_set_string(r->enc, at, text, length_of(text), &err), &err);
     }
 }
 
-void outcome_record_message(struct outcome_record *r, size_t field, const char *message)
+/* Any bytes, made one line of printable ASCII. NULL and "": left unset. */
+static void set_message(struct outcome_record *r, size_t at, const char *message)
 {
     char text[OUTCOME_MESSAGE_MAX + 1];
     struct err err = {0};
@@ -98,21 +126,45 @@ void outcome_record_message(struct outcome_record *r, size_t field, const char *
     for (; n < OUTCOME_MESSAGE_MAX && message[n] != '\0'; n++) {
         text[n] = message[n] >= ' ' && message[n] <= '~' ? message[n] : '?';
     }
-    note(r, avro_encoder_set_string(r->enc, r->field[field], text, n, &err), &err);
+    note(r, avro_encoder_set_string(r->enc, at, text, n, &err), &err);
+}
+
+static void set_long(struct outcome_record *r, size_t at, int64_t v)
+{
+    struct err err = {0};
+
+    note(r, avro_encoder_set_long(r->enc, at, v, &err), &err);
+}
+
+void outcome_record_text(struct outcome_record *r, size_t field, const char *text)
+{
+    set_text(r, r->field[field], text);
 }
 
 void outcome_record_long(struct outcome_record *r, size_t field, int64_t v)
 {
-    struct err err = {0};
-
-    note(r, avro_encoder_set_long(r->enc, r->field[field], v, &err), &err);
+    set_long(r, r->field[field], v);
 }
 
-void outcome_record_bool(struct outcome_record *r, size_t field, bool v)
+void outcome_record_facts(struct outcome_record *r, const char *outcome, bool was_request, int64_t delay_ms,
+                          const struct outcome_facts *facts)
 {
     struct err err = {0};
 
-    note(r, avro_encoder_set_bool(r->enc, r->field[field], v, &err), &err);
+    set_text(r, r->fact[FACT_OUTCOME], outcome);
+    note(r, avro_encoder_set_bool(r->enc, r->fact[FACT_WAS_REQUEST], was_request, &err), &err);
+    set_long(r, r->fact[FACT_HAPPENED], facts->happened_at_us);
+    if (delay_ms >= 0) {
+        set_long(r, r->fact[FACT_DELAY], delay_ms);
+    }
+    if (facts->status > 0) {
+        set_long(r, r->fact[FACT_STATUS], facts->status);
+    }
+    if (facts->duration_ms >= 0) {
+        set_long(r, r->fact[FACT_DURATION], facts->duration_ms);
+    }
+    set_text(r, r->fact[FACT_CLASS], facts->class);
+    set_message(r, r->fact[FACT_MESSAGE], facts->message);
 }
 
 static void emit(const struct outcome_record *r, struct delivery_task *task, const struct outcome_envelope *e,

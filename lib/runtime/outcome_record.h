@@ -17,7 +17,7 @@
 struct outcome_form {
     const char *schema, *topic;
     const char *source;       /* ce_source: "/sluice/callback" */
-    const char *const *names; /* of the fields, each of which the schema has (asserted) */
+    const char *const *names; /* of the fields, each of which the schema has (asserted), but for those of facts */
     size_t n_names;
 };
 
@@ -32,10 +32,20 @@ struct outcome_record *outcome_record_free(struct outcome_record *r); /* accepts
 void outcome_record_begin(struct outcome_record *r);
 /* UTF-8, cut between two characters. NULL: left unset. */
 void outcome_record_text(struct outcome_record *r, size_t field, const char *text);
-/* Any bytes, made one line of printable ASCII of at most OUTCOME_MESSAGE_MAX. NULL and "": left unset. */
-void outcome_record_message(struct outcome_record *r, size_t field, const char *message);
 void outcome_record_long(struct outcome_record *r, size_t field, int64_t v);
-void outcome_record_bool(struct outcome_record *r, size_t field, bool v);
+
+/* What happened, for people and for grouping. */
+struct outcome_facts {
+    int status;          /* of HTTP; 0 = none came */
+    int64_t duration_ms; /* -1 = no request was made */
+    const char *class;   /* NULL = nothing went wrong */
+    const char *message; /* the same for people; any bytes, made one line of at most OUTCOME_MESSAGE_MAX */
+    int64_t happened_at_us;
+};
+
+/* The fields that every schema of outcomes has. outcome: the schema's symbol. delay_ms: -1 = it is not due again. */
+void outcome_record_facts(struct outcome_record *r, const char *outcome, bool was_request, int64_t delay_ms,
+                          const struct outcome_facts *facts);
 
 struct outcome_envelope {
     const char *event_id;

@@ -4,38 +4,10 @@
 
 #include <string.h>
 
-enum field {
-    F_ID,
-    F_QUEUE_SEQ,
-    F_PLATFORM,
-    F_TYPE,
-    F_TARGET,
-    F_OUTCOME,
-    F_WAS_REQUEST,
-    F_STATUS,
-    F_CLASS,
-    F_MESSAGE,
-    F_DURATION,
-    F_DELAY,
-    F_HAPPENED,
-    F_TRACEPARENT,
-    FIELDS
-};
+enum field { F_ID, F_QUEUE_SEQ, F_PLATFORM, F_TYPE, F_TARGET, F_TRACEPARENT, FIELDS };
 static const char *const NAMES[FIELDS] = {
-    [F_ID] = "event_id",
-    [F_QUEUE_SEQ] = "queue_seq",
-    [F_PLATFORM] = "platform",
-    [F_TYPE] = "event_type",
-    [F_TARGET] = "callback_target",
-    [F_OUTCOME] = "outcome",
-    [F_WAS_REQUEST] = "was_request",
-    [F_STATUS] = "response_status",
-    [F_CLASS] = "error_class",
-    [F_MESSAGE] = "error_message",
-    [F_DURATION] = "duration_ms",
-    [F_DELAY] = "delay_ms",
-    [F_HAPPENED] = "happened_at",
-    [F_TRACEPARENT] = "traceparent",
+    [F_ID] = "event_id",     [F_QUEUE_SEQ] = "queue_seq",    [F_PLATFORM] = "platform",
+    [F_TYPE] = "event_type", [F_TARGET] = "callback_target", [F_TRACEPARENT] = "traceparent",
 };
 
 static const struct outcome_form FORM = {.schema = "callback_outcome",
@@ -60,24 +32,6 @@ static void set_event(struct outcome_record *r, const struct callback_event *eve
     outcome_record_text(r, F_TRACEPARENT, event->traceparent);
 }
 
-static void set_facts(struct outcome_record *r, const struct decision *decision, const struct outcome_facts *facts)
-{
-    outcome_record_text(r, F_OUTCOME, outcome_name(decision->outcome));
-    outcome_record_bool(r, F_WAS_REQUEST, decision->was_request);
-    outcome_record_long(r, F_HAPPENED, facts->happened_at_us);
-    if (decision->delay_ms >= 0) {
-        outcome_record_long(r, F_DELAY, decision->delay_ms);
-    }
-    if (facts->status > 0) {
-        outcome_record_long(r, F_STATUS, facts->status);
-    }
-    if (facts->duration_ms >= 0) {
-        outcome_record_long(r, F_DURATION, facts->duration_ms);
-    }
-    outcome_record_text(r, F_CLASS, facts->class);
-    outcome_record_message(r, F_MESSAGE, facts->message);
-}
-
 enum rc callback_outcome_emit(struct outcome_record *r, struct delivery_task *task, const struct callback_event *event,
                               const struct decision *decision, const struct outcome_facts *facts, struct err *err)
 {
@@ -90,6 +44,6 @@ enum rc callback_outcome_emit(struct outcome_record *r, struct delivery_task *ta
 
     outcome_record_begin(r);
     set_event(r, event);
-    set_facts(r, decision, facts);
+    outcome_record_facts(r, envelope.outcome, decision->was_request, decision->delay_ms, facts);
     return outcome_record_emit(r, task, &envelope, err);
 }

@@ -11,15 +11,6 @@
 #include "callback/event.h"
 #include "runtime/outcome_record.h"
 
-/* What happened, for people and for grouping. */
-struct outcome_facts {
-    int status;             /* 0 = none came */
-    int64_t duration_ms;    /* -1 = no request was made */
-    const char *class;      /* NULL = nothing went wrong */
-    const char *message;    /* for people; may be cut. Any bytes */
-    int64_t happened_at_us; /* UTC */
-};
-
 /* set must outlive it. FATAL: the set has no such schema. */
 enum rc callback_outcomes_create(const struct avro_set *set, bool json, struct outcome_record **out_record,
                                  struct err *err) MUST_USE;

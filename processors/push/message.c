@@ -42,8 +42,8 @@ static void log_outcome(const struct message *m, const struct push_decision *d, 
 
     log_write(d->outcome == PUSH_DEAD_LETTER ? LOG_WARN : LOG_INFO, PUSH_AREA, what[d->outcome],
               KV_S("id", m->event.message.delivery_id), KV_S("provider", f->provider),
-              KV_I("queue_seq", m->event.queue_seq), KV_I("status", f->status), KV_S("class", f->class),
-              KV_I("delay_ms", d->delay_ms), KV_S("why", f->message), KV_END);
+              KV_I("queue_seq", m->event.queue_seq), KV_I("status", f->common.status), KV_S("class", f->common.class),
+              KV_I("delay_ms", d->delay_ms), KV_S("why", f->common.message), KV_END);
 }
 
 /* Emits the outcome and ends the task, which is gone then, and the message with it. */
@@ -52,11 +52,11 @@ static void finish(struct message *m, const struct push_decision *decision, cons
 {
     struct push *p = m->push;
     struct delivery_task *task = m->task;
-    struct delivery_why why = {.class = facts->class, .message = facts->message};
+    struct delivery_why why = {.class = facts->common.class, .message = facts->common.message};
     struct err err = {0};
 
     facts->provider = m->outlet == NULL ? NULL : m->outlet->provider->name;
-    facts->happened_at_us = clock_utc_us();
+    facts->common.happened_at_us = clock_utc_us();
     why.delivery_count = (int)m->event.round_attempts + (decision->was_request ? 1 : 0);
     push_count_outcome(p->metrics, m->outlet == NULL ? NULL : m->outlet->provider, decision->outcome);
     if (decision->outcome != PUSH_DELIVERED && decision->outcome != PUSH_PARKED) {
@@ -82,10 +82,10 @@ void message_settle(struct message *m, const struct push_result *result, const s
                                 .park_ms = row->outcome == PUSH_PARKED || row->opens ? outlet_park_ms(m->outlet) : -1};
     struct push_decision decision = push_decide(&p->policy, &c, push_random(p));
     bool good = decision.outcome == PUSH_DELIVERED;
-    struct push_facts facts = {.status = r == NULL ? 0 : r->status,
-                               .duration_ms = r == NULL || !decision.was_request ? -1 : r->duration_ms,
-                               .class = good ? NULL : row->name,
-                               .message = good ? NULL : text_of(result)};
+    struct push_facts facts = {.common = {.status = r == NULL ? 0 : r->status,
+                                          .duration_ms = r == NULL || !decision.was_request ? -1 : r->duration_ms,
+                                          .class = good ? NULL : row->name,
+                                          .message = good ? NULL : text_of(result)}};
 
     push_count_verdict(p->metrics, m->outlet == NULL ? NULL : m->outlet->provider, result->verdict);
     finish(m, &decision, result, &facts);
@@ -94,7 +94,7 @@ void message_settle(struct message *m, const struct push_result *result, const s
 void message_park(struct message *m, const char *class, const char *why)
 {
     struct push_decision decision = {.outcome = PUSH_PARKED, .delay_ms = outlet_park_ms(m->outlet)};
-    struct push_facts facts = {.duration_ms = -1, .class = class, .message = why};
+    struct push_facts facts = {.common = {.duration_ms = -1, .class = class, .message = why}};
 
     finish(m, &decision, NULL, &facts);
 }

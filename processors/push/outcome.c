@@ -10,42 +10,18 @@ enum field {
     F_MESSAGE_ID,
     F_APPID,
     F_CID,
-    F_OUTCOME,
-    F_WAS_REQUEST,
     F_VERDICT,
     F_PROVIDER,
     F_CODE,
-    F_STATUS,
-    F_CLASS,
-    F_MESSAGE,
     F_DEVICE,
     F_DEVICE_AT,
-    F_DURATION,
-    F_DELAY,
-    F_HAPPENED,
     F_TRACEPARENT,
     FIELDS
 };
 static const char *const NAMES[FIELDS] = {
-    [F_ID] = "event_id",
-    [F_QUEUE_SEQ] = "queue_seq",
-    [F_MESSAGE_ID] = "message_id",
-    [F_APPID] = "appid",
-    [F_CID] = "cid",
-    [F_OUTCOME] = "outcome",
-    [F_WAS_REQUEST] = "was_request",
-    [F_VERDICT] = "verdict",
-    [F_PROVIDER] = "provider",
-    [F_CODE] = "provider_code",
-    [F_STATUS] = "response_status",
-    [F_CLASS] = "error_class",
-    [F_MESSAGE] = "error_message",
-    [F_DEVICE] = "device",
-    [F_DEVICE_AT] = "device_at",
-    [F_DURATION] = "duration_ms",
-    [F_DELAY] = "delay_ms",
-    [F_HAPPENED] = "happened_at",
-    [F_TRACEPARENT] = "traceparent",
+    [F_ID] = "event_id",   [F_QUEUE_SEQ] = "queue_seq", [F_MESSAGE_ID] = "message_id",   [F_APPID] = "appid",
+    [F_CID] = "cid",       [F_VERDICT] = "verdict",     [F_PROVIDER] = "provider",       [F_CODE] = "provider_code",
+    [F_DEVICE] = "device", [F_DEVICE_AT] = "device_at", [F_TRACEPARENT] = "traceparent",
 };
 static const struct outcome_form FORM = {.schema = "notification_outcome",
                                          .topic = "notification.outcomes",
@@ -74,28 +50,8 @@ static void set_result(struct outcome_record *r, const struct push_decision *dec
     outcome_record_text(r, F_VERDICT, PUSH_VERDICTS_TABLE[result->verdict].name);
     outcome_record_text(r, F_CODE, result->code[0] == '\0' ? NULL : result->code);
     if (decision->device == PUSH_DEVICE_STRIKE || decision->device == PUSH_DEVICE_GONE) {
-        outcome_record_long(r, F_DEVICE_AT, result->gone_at_us > 0 ? result->gone_at_us : facts->happened_at_us);
+        outcome_record_long(r, F_DEVICE_AT, result->gone_at_us > 0 ? result->gone_at_us : facts->common.happened_at_us);
     }
-}
-
-static void set_facts(struct outcome_record *r, const struct push_decision *decision, const struct push_facts *facts)
-{
-    outcome_record_text(r, F_OUTCOME, push_outcome_name(decision->outcome));
-    outcome_record_bool(r, F_WAS_REQUEST, decision->was_request);
-    outcome_record_text(r, F_DEVICE, push_device_name(decision->device));
-    outcome_record_text(r, F_PROVIDER, facts->provider);
-    outcome_record_long(r, F_HAPPENED, facts->happened_at_us);
-    if (decision->delay_ms >= 0) {
-        outcome_record_long(r, F_DELAY, decision->delay_ms);
-    }
-    if (facts->status > 0) {
-        outcome_record_long(r, F_STATUS, facts->status);
-    }
-    if (facts->duration_ms >= 0) {
-        outcome_record_long(r, F_DURATION, facts->duration_ms);
-    }
-    outcome_record_text(r, F_CLASS, facts->class);
-    outcome_record_message(r, F_MESSAGE, facts->message);
 }
 
 enum rc push_outcome_emit(struct outcome_record *r, struct delivery_task *task, const struct delivery_event *record,
@@ -106,12 +62,14 @@ enum rc push_outcome_emit(struct outcome_record *r, struct delivery_task *task, 
                                               .outcome = push_outcome_name(decision->outcome),
                                               .key = record->key,
                                               .key_len = record->key_len,
-                                              .happened_at_us = facts->happened_at_us,
+                                              .happened_at_us = facts->common.happened_at_us,
                                               .traceparent = delivery_trace(record, event->traceparent)};
 
     outcome_record_begin(r);
     set_event(r, event);
-    set_facts(r, decision, facts);
+    outcome_record_text(r, F_DEVICE, push_device_name(decision->device));
+    outcome_record_text(r, F_PROVIDER, facts->provider);
+    outcome_record_facts(r, envelope.outcome, decision->was_request, decision->delay_ms, &facts->common);
     if (result != NULL) {
         set_result(r, decision, result, facts);
     }

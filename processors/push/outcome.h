@@ -8,12 +8,8 @@
 #include "runtime/outcome_record.h"
 
 struct push_facts {
-    const char *provider; /* NULL = none was found */
-    int status;           /* of HTTP; 0 = none came */
-    int64_t duration_ms;  /* -1 = no request was made */
-    const char *class;    /* why it was not delivered: the verdict's name, or "provider-busy"; NULL = it was */
-    const char *message;  /* the same for people; any bytes */
-    int64_t happened_at_us;
+    const char *provider;        /* NULL = none was found */
+    struct outcome_facts common; /* class: the verdict's name, or "provider-busy" */
 };
 
 /* set must outlive it. FATAL: the set has no such schema. */
