@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "doctor.h"
+#include "notify/store.h"
 #include "pg/conn.h"
 #include "pg/migrate.h"
 #include "pg/rls.h"
@@ -182,37 +183,21 @@ static void check_rls(struct doctor *d, PGconn *conn)
     }
 }
 
-/* Unique indexes over message_id alone: is one of them plain, and what are the others called? */
-static const char INDEXES[] =
-    "SELECT c.relname, i.indpred IS NULL AND i.indexprs IS NULL AND i.indisvalid AND i.indnkeyatts = 1 FROM pg_index i "
-    "JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = "
-    "'message_id' WHERE i.indrelid = to_regclass('express_notifications') AND i.indisunique AND a.attnum = "
-    "ANY (i.indkey::int2[]) ORDER BY 2 DESC, 1";
-
 static void check_index(struct doctor *d, PGconn *conn)
 {
-    PGresult *res CLEANUP(pg_clearp) = NULL;
     struct err err;
 
-    if (pg_exec(conn, INDEXES, &res, &err) != RC_OK) {
+    if (notify_index_check(conn, &err) == RC_OK) {
+        doctor_say(d, "message_id", DOCTOR_OK, "express_notifications has a plain unique index over it");
+        return;
+    }
+    const char *cure = strstr(err.text, NOTIFY_INDEX_CURE);
+    if (cure == NULL) {
         doctor_say(d, "message_id", DOCTOR_FAIL, "%s", err.text);
         return;
     }
-    if (PQntuples(res) > 0 && pg_text(res, 0, 1)[0] == 't') {
-        doctor_say(d, "message_id", DOCTOR_OK, "express_notifications has the plain unique index %s",
-                   pg_text(res, 0, 0));
-    } else if (PQntuples(res) > 0) {
-        doctor_say(d, "message_id", DOCTOR_FAIL,
-                   "unique index %s of express_notifications is partial (or invalid, or over more): ON CONFLICT "
-                   "(message_id) finds none, error 42P10",
-                   pg_text(res, 0, 0));
-        doctor_hint(d, "DROP INDEX %s; CREATE UNIQUE INDEX %s ON express_notifications (message_id);",
-                    pg_text(res, 0, 0), pg_text(res, 0, 0));
-    } else {
-        doctor_say(d, "message_id", DOCTOR_FAIL, "express_notifications has no unique index on message_id");
-        doctor_hint(d,
-                    "CREATE UNIQUE INDEX ux_express_notifications_message_id ON express_notifications (message_id);");
-    }
+    doctor_say(d, "message_id", DOCTOR_FAIL, "%.*s", (int)(cure - err.text), err.text);
+    doctor_hint(d, "%s", cure + strlen(NOTIFY_INDEX_CURE));
 }
 
 static void check_clock(struct doctor *d, PGconn *conn)

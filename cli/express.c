@@ -9,8 +9,6 @@
 #include "pg/conn.h"
 
 #define STATEMENT_TIMEOUT_MS 300000
-#define TRACKING_MAX 64 /* as the column */
-#define TRACKING_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
 enum rc express_db(const struct cli *cli, const char *app, PGconn **out_conn, struct err *err)
 {
@@ -68,10 +66,4 @@ enum rc express_order(PGconn *conn, const char *order_id, PGresult **out_res, st
         FAIL(err, RC_REJECT, "there is no order %.64s", order_id);
     }
     return rc;
-}
-
-bool express_is_tracking_no(const char *text)
-{
-    size_t n = strlen(text);
-    return n >= 1 && n <= TRACKING_MAX && strspn(text, TRACKING_CHARACTERS) == n;
 }

@@ -23,7 +23,4 @@ enum rc express_type(PGconn *conn, const char *table, const char *column, char o
  */
 enum rc express_order(PGconn *conn, const char *order_id, PGresult **out_res, struct err *err) MUST_USE;
 
-/* 1 to 64 of A-Z a-z 0-9 . _ - : what carriers use (carrier.h). */
-bool express_is_tracking_no(const char *text);
-
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "carrier/carrier.h"
 #include "commands.h"
 #include "express.h"
 #include "notify/notify.h"
@@ -231,7 +232,7 @@ static int check(const struct cli *cli)
     if (cli->argc > 0 && !uuid_check(cli->argv[0], strlen(cli->argv[0]))) {
         return cli_usage(cli, "\"%.60s\" is not the id of a row of notify_queue, a UUID", cli->argv[0]);
     }
-    if (tracking != NULL && !express_is_tracking_no(tracking)) {
+    if (tracking != NULL && !carrier_tracking_ok(tracking)) {
         return cli_usage(cli, "--tracking-no: expected 1 to 64 of A-Z a-z 0-9 . _ -");
     }
     if (status != NULL && express_status_find(status) == EXPRESS_UNKNOWN) {

@@ -7,6 +7,7 @@
 #include "audit.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "carrier/carrier.h"
 #include "commands.h"
 #include "express.h"
 #include "notify/resend.h"
@@ -172,7 +173,7 @@ static int check(const struct cli *cli)
     if ((cli->argc > 0) == (tracking != NULL)) {
         return cli_usage(cli, "expected notifications, or --tracking-no");
     }
-    if (tracking != NULL && !express_is_tracking_no(tracking)) {
+    if (tracking != NULL && !carrier_tracking_ok(tracking)) {
         return cli_usage(cli, "--tracking-no: expected 1 to 64 of A-Z a-z 0-9 . _ -");
     }
     for (int i = 0; i < cli->argc; i++) {

@@ -10,6 +10,7 @@
 #include "account.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "carrier/carrier.h"
 #include "commands.h"
 #include "express.h"
 #include "pg/conn.h"
@@ -156,7 +157,7 @@ int cmd_selftest_express(const struct cli *cli)
 
     t->cli = cli;
     t->own = number == NULL;
-    if (number != NULL && !express_is_tracking_no(number)) {
+    if (number != NULL && !carrier_tracking_ok(number)) {
         return cli_usage(cli, "--tracking-no: expected 1 to 64 of A-Z a-z 0-9 . _ -");
     }
     if (cli_flag_int(cli, "timeout", 1, TIMEOUT_MAX_S, &timeout_s, &err) != RC_OK) {

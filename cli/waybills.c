@@ -6,6 +6,7 @@
 
 #include "account.h"
 #include "base/mem.h"
+#include "carrier/carrier.h"
 #include "commands.h"
 #include "express.h"
 #include "pg/conn.h"
@@ -85,7 +86,7 @@ int cmd_waybills_ls(const struct cli *cli)
                          "delivered, returned or unknown",
                          status);
     }
-    if (tracking_no != NULL && !express_is_tracking_no(tracking_no)) {
+    if (tracking_no != NULL && !carrier_tracking_ok(tracking_no)) {
         return cli_usage(cli, "--tracking-no: expected 1 to 64 of A-Z a-z 0-9 . _ -");
     }
     if (cli_flag_int(cli, "limit", 1, LIMIT_MAX, &limit, &err) != RC_OK) {
@@ -227,7 +228,7 @@ int cmd_waybills_show(const struct cli *cli)
     bool found = false;
 
     buf_init(&out, OUTPUT_MAX);
-    if (!express_is_tracking_no(cli->argv[0])) {
+    if (!carrier_tracking_ok(cli->argv[0])) {
         return cli_usage(cli, "\"%.80s\" is no tracking number: 1 to 64 of A-Z a-z 0-9 . _ -", cli->argv[0]);
     }
     if (cli_require(cli, "database.url") != EXIT_DONE) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "carrier/carrier.h"
 #include "commands.h"
 #include "express.h"
 #include "pg/conn.h"
@@ -201,7 +202,7 @@ int cmd_waybills_link(const struct cli *cli)
 {
     struct link l = {.cli = cli, .number = cli->argv[0], .order = cli->argv[1], .carrier = cli_flag(cli, "carrier")};
 
-    if (!express_is_tracking_no(l.number)) {
+    if (!carrier_tracking_ok(l.number)) {
         return cli_usage(cli, "\"%.80s\" is no tracking number: 1 to 64 of A-Z a-z 0-9 . _ -", l.number);
     }
     if (l.order[0] == '\0' || strlen(l.order) > ORDER_ID_MAX) {
@@ -259,7 +260,7 @@ int cmd_waybills_rematch(const struct cli *cli)
         return cli_usage(cli, "at most %d numbers", NUMBERS_MAX);
     }
     for (int i = 0; i < cli->argc; i++) {
-        if (!express_is_tracking_no(cli->argv[i])) {
+        if (!carrier_tracking_ok(cli->argv[i])) {
             return cli_usage(cli, "\"%.80s\" is no tracking number: 1 to 64 of A-Z a-z 0-9 . _ -", cli->argv[i]);
         }
         buf_printf(&numbers, "%s%s", i == 0 ? "{" : ",", cli->argv[i]);

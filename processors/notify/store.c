@@ -85,7 +85,7 @@ void store_texts_end(struct notify_store *s, size_t n, size_t rows)
 }
 
 /* The statements are those that the users' own notes give for this trouble. */
-static enum rc check_index(PGconn *conn, struct err *err)
+enum rc notify_index_check(PGconn *conn, struct err *err)
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
 
@@ -96,7 +96,8 @@ static enum rc check_index(PGconn *conn, struct err *err)
     }
     if (!any) {
         rc_ignore(err_set(err, RC_RETRY, __FILE__, __LINE__,
-                          "express_notifications (message_id) has no unique index; run: CREATE UNIQUE INDEX IF NOT"
+                          "express_notifications (message_id) has no unique index" NOTIFY_INDEX_CURE
+                          "CREATE UNIQUE INDEX IF NOT"
                           " EXISTS ux_express_notifications_message_id ON express_notifications(message_id);"));
         return err_code(err, "42P10");
     }
@@ -106,7 +107,8 @@ static enum rc check_index(PGconn *conn, struct err *err)
                       : pg_text(res, 0, 4)[0] != 't' ? "is not unique"
                                                      : "has other columns or is not valid";
     rc_ignore(err_set(err, RC_RETRY, __FILE__, __LINE__,
-                      "index %s of express_notifications (message_id) %s, ON CONFLICT cannot use it; run: DROP INDEX IF"
+                      "index %s of express_notifications (message_id) %s, ON CONFLICT cannot use it" NOTIFY_INDEX_CURE
+                      "DROP INDEX IF"
                       " EXISTS %s.%s; CREATE UNIQUE INDEX IF NOT EXISTS %s ON %s.express_notifications(message_id);",
                       name, why, schema, name, name, schema));
     return err_code(err, "42P10");
@@ -132,14 +134,14 @@ enum rc notify_store_session(struct notify_store *s, PGconn *conn, struct err *e
     TRY(pg_exec(conn, SETTINGS, NULL, err));
     TRY(column_types_read(conn, s->types, STORE_TYPES, err));
     TRY(check_types(s, err));
-    TRY(s->lock ? check_index(conn, err) : RC_OK);
+    TRY(s->lock ? notify_index_check(conn, err) : RC_OK);
     TRY(store_prepare_reads(s, conn, err));
     return s->lock ? store_prepare_writes(s, conn, err) : RC_OK;
 }
 
 enum rc notify_store_index(struct notify_store *s, PGconn *conn, struct err *err)
 {
-    TRY(s->check_index ? check_index(conn, err) : RC_OK);
+    TRY(s->check_index ? notify_index_check(conn, err) : RC_OK);
     s->check_index = false;
     return RC_OK;
 }

@@ -34,6 +34,13 @@ struct notify_store *notify_store_free(struct notify_store *s); /* accepts NULL,
  */
 enum rc notify_store_session(struct notify_store *s, PGconn *conn, struct err *err) MUST_USE;
 
+/*
+ * Is there a plain unique index over express_notifications (message_id)? RETRY with code 42P10: no; the text names what
+ * is there, and behind NOTIFY_INDEX_CURE the statements that mend it.
+ */
+#define NOTIFY_INDEX_CURE "; run: "
+enum rc notify_index_check(PGconn *conn, struct err *err) MUST_USE;
+
 enum rc notify_store_decide(struct notify_store *s, PGconn *conn, struct notify_batch *b,
                             const struct notify_rules *rules, struct err *err) MUST_USE;
 

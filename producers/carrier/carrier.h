@@ -39,6 +39,9 @@ enum carrier_form { CARRIER_JSON, CARRIER_KUAIDI100, CARRIER_SF, CARRIER_KDNIAO,
 const char *carrier_form_name(enum carrier_form form); /* "kuaidi100"; static */
 int carrier_form_find(const char *name);               /* -1: there is none */
 
+/* 1 to CARRIER_TRACKING_MAX of A-Z a-z 0-9 . _ - */
+bool carrier_tracking_ok(const char *text);
+
 struct carrier_node {
     int64_t at_us; /* UTC */
     enum express_status status;

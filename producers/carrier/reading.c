@@ -108,7 +108,7 @@ bool reading_reports(struct reading *r, const char *where, size_t n)
     return true;
 }
 
-static bool tracking_ok(const char *text)
+bool carrier_tracking_ok(const char *text)
 {
     size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
     return n >= 1 && n <= CARRIER_TRACKING_MAX && text[n] == '\0';
@@ -117,7 +117,7 @@ static bool tracking_ok(const char *text)
 struct carrier_report *reading_report(struct reading *r, const char *where, const char *tracking_no,
                                       const char *carrier_where, const char *carrier)
 {
-    if (tracking_no == NULL || !tracking_ok(tracking_no)) {
+    if (tracking_no == NULL || !carrier_tracking_ok(tracking_no)) {
         (void)reading_refuse(r, "%s: %sexpected a tracking number, 1 to %d of A-Z a-z 0-9 . _ -", where,
                              tracking_no == NULL ? "missing, " : "", CARRIER_TRACKING_MAX);
         return NULL;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "carrier/carrier.h"
 #include "cli/commands.h"
 #include "cli/devices.h"
 #include "cli/doctor.h"
@@ -20,15 +21,15 @@ Test(express, tracking_numbers_are_what_carriers_use)
 
     memset(long_one, 'A', sizeof long_one - 1);
     long_one[65] = '\0';
-    cr_assert(express_is_tracking_no("TEST_YT_20260206_0007"));
-    cr_assert(express_is_tracking_no("SF-1.2"));
-    cr_assert(express_is_tracking_no(long_one + 1));
-    cr_assert_not(express_is_tracking_no(long_one));
-    cr_assert_not(express_is_tracking_no(""));
-    cr_assert_not(express_is_tracking_no("A B"));
-    cr_assert_not(express_is_tracking_no("A,B"), "numbers are put into an array as they are");
-    cr_assert_not(express_is_tracking_no("A}"));
-    cr_assert_not(express_is_tracking_no("\xe5\x8f\xb7"));
+    cr_assert(carrier_tracking_ok("TEST_YT_20260206_0007"));
+    cr_assert(carrier_tracking_ok("SF-1.2"));
+    cr_assert(carrier_tracking_ok(long_one + 1));
+    cr_assert_not(carrier_tracking_ok(long_one));
+    cr_assert_not(carrier_tracking_ok(""));
+    cr_assert_not(carrier_tracking_ok("A B"));
+    cr_assert_not(carrier_tracking_ok("A,B"), "numbers are put into an array as they are");
+    cr_assert_not(carrier_tracking_ok("A}"));
+    cr_assert_not(carrier_tracking_ok("\xe5\x8f\xb7"));
 }
 
 Test(express, a_device_is_an_app_and_a_cid_or_a_row)
