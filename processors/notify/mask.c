@@ -1,24 +1,75 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds telephone numbers and names in a text, from left to right. */
+/* Goes through a text from left to right; finds telephone numbers. */
 #include "notify/mask.h"
 
-#include <ctype.h>
-#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/mem.h"
+#include "notify/mask_internal.h"
 
 #define STARS "****"
-#define NAME_STARS "**"
 #define PHONE_DIGITS_MIN 7
 #define NUMBER_DIGITS_MAX 64 /* of a number that is looked at as a whole */
 #define FULL_WIDTH 3         /* bytes of a full-width digit */
+#define SEPARATORS_MAX 3
 
-struct text {
-    const char *s;
-    size_t n;
-};
+/* ---- What a text is made of ---- */
+
+bool mask_starts(struct text t, size_t i, const char *word)
+{
+    size_t n = strlen(word);
+
+    return i + n <= t.n && strncasecmp(t.s + i, word, n) == 0;
+}
+
+static bool is_control(char c)
+{
+    return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+static bool starts_any(struct text t, size_t i, const char *const *words, size_t n, size_t *out_len)
+{
+    for (size_t k = 0; k < n; k++) {
+        if (mask_starts(t, i, words[k])) {
+            *out_len = strlen(words[k]);
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t mask_blank_at(struct text t, size_t i)
+{
+    static const char *const wide[] = {"\xc2\xa0",     "\xc2\xad",     "\xe1\x9a\x80", "\xe2\x80\xa8", "\xe2\x80\xa9",
+                                       "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe2\x81\xa0", "\xe3\x80\x80", "\xef\xbb\xbf"};
+    size_t len = 0;
+
+    if (i >= t.n) {
+        return 0;
+    }
+    if (t.s[i] == ' ' || is_control(t.s[i]) || utf8_sequence(t.s + i, t.n - i) == 0) {
+        return 1;
+    }
+    if (mask_starts(t, i, "\xe2\x80") && (unsigned char)t.s[i + 2] >= 0x80 && (unsigned char)t.s[i + 2] <= 0x8f) {
+        return 3; /* U+2000 to U+200F: narrow blanks, no width at all, direction */
+    }
+    return starts_any(t, i, wide, ARRAY_SIZE(wide), &len) ? len : 0;
+}
+
+void mask_add(const char *s, size_t n, struct buf *out)
+{
+    for (size_t i = 0; i < n;) {
+        size_t k = utf8_sequence(s + i, n - i);
+        if (k == 0 || is_control(s[i])) {
+            buf_putc(out, ' ');
+            k = 1;
+        } else {
+            buf_add(out, s + i, k);
+        }
+        i += k;
+    }
+}
 
 /* The digit at i, ASCII or full-width; -1: there is none. *out_len: its bytes. */
 static int digit_at(struct text t, size_t i, size_t *out_len)
@@ -47,12 +98,32 @@ struct number {
     size_t end;        /* behind it in the text */
 };
 
-static bool is_separator(char c)
+/* Bytes of one sign between groups of digits; 0: none. */
+static size_t separator_at(struct text t, size_t i)
 {
-    return c == '-' || c == ' ' || c == '(' || c == ')';
+    static const char *const signs[] = {"-", "(", ")", "－", "‐", "‑", "‒", "–", "—", "−", "（", "）", "·"};
+    size_t len = mask_blank_at(t, i);
+
+    return len > 0 || starts_any(t, i, signs, ARRAY_SIZE(signs), &len) ? len : 0;
 }
 
-/* Digits in groups, with at most two separators between them: "(021) 5555-1234". */
+/* Bytes of what stands between two groups, at most three signs, or a dot alone: "(021) 5555-1234", "138.1234.5678". 0:
+ * nothing, or no digit follows. */
+static size_t gap_at(struct text t, size_t i)
+{
+    size_t start = i;
+    size_t len = 0;
+
+    if (mask_starts(t, i, ".")) {
+        return digit_at(t, i + 1, &len) >= 0 ? 1 : 0;
+    }
+    for (int k = 0; k < SEPARATORS_MAX; k++) {
+        i += separator_at(t, i);
+    }
+    return digit_at(t, i, &len) >= 0 ? i - start : 0;
+}
+
+/* Digits in groups. */
 static void number_at(struct text t, size_t i, struct number *out)
 {
     size_t len = 0;
@@ -60,27 +131,24 @@ static void number_at(struct text t, size_t i, struct number *out)
     *out = (struct number){.groups = 1, .end = i};
     for (;;) {
         int d = digit_at(t, i, &len);
-        if (d >= 0) {
-            if (out->n < NUMBER_DIGITS_MAX) {
-                out->digits[out->n] = (char)('0' + d);
-            }
-            out->n++;
-            if (out->groups <= ARRAY_SIZE(out->lengths)) {
-                out->lengths[out->groups - 1]++;
+        if (d < 0) {
+            len = gap_at(t, i);
+            if (len == 0) {
+                return;
             }
             i += len;
-            out->end = i;
+            out->groups++;
             continue;
         }
-        size_t gap = 0;
-        while (gap < 2 && i + gap < t.n && is_separator(t.s[i + gap])) {
-            gap++;
+        if (out->n < NUMBER_DIGITS_MAX) {
+            out->digits[out->n] = (char)('0' + d);
         }
-        if (gap == 0 || digit_at(t, i + gap, &len) < 0) {
-            return;
+        out->n++;
+        if (out->groups <= ARRAY_SIZE(out->lengths)) {
+            out->lengths[out->groups - 1]++;
         }
-        i += gap;
-        out->groups++;
+        i += len;
+        out->end = i;
     }
 }
 
@@ -99,17 +167,18 @@ static bool is_date(const struct number *x)
            two(x->digits + 4) <= 12 && two(x->digits + 6) >= 1 && two(x->digits + 6) <= 31;
 }
 
-static bool is_letter(char c)
-{
-    return isalpha((unsigned char)c) != 0;
-}
-
-/* Where the parcel's own number stands it stays, also within a longer word. */
+/* Where the parcel's own number stands it stays, also within a longer word, but not within a longer number. A short one
+ * needs no keeping, and must not take a telephone number apart. */
 static size_t kept_at(struct text t, size_t i, const char *keep)
 {
     size_t n = keep != NULL ? strlen(keep) : 0;
+    size_t len = 0;
 
-    return n > 0 && i + n <= t.n && strncasecmp(t.s + i, keep, n) == 0 ? n : 0;
+    if (n < PHONE_DIGITS_MIN || !mask_starts(t, i, keep)) {
+        return 0;
+    }
+    bool ends_in_digit = keep[n - 1] >= '0' && keep[n - 1] <= '9';
+    return ends_in_digit && digit_at(t, i + n, &len) >= 0 ? 0 : n;
 }
 
 /* The number at i is masked, or is none that a person has: then it is taken over. Returns what is behind it. */
@@ -130,11 +199,11 @@ static size_t take_number(struct text t, size_t i, struct buf *out)
             }
         }
         end = x.groups == 1 ? x.end : end;
-        buf_add(out, t.s + i, end - i);
+        mask_add(t.s + i, end - i, out);
         return end;
     }
     if (x.n < PHONE_DIGITS_MIN) {
-        buf_add(out, t.s + i, x.end - i);
+        mask_add(t.s + i, x.end - i, out);
         return x.end;
     }
     buf_add(out, x.digits, 3);
@@ -145,168 +214,14 @@ static size_t take_number(struct text t, size_t i, struct buf *out)
     return x.end;
 }
 
-/* ---- Names ---- */
-
-/* Longer ones before those they begin with. */
-static const char *const BEFORE_NAMES[] = {
-    "快递小哥",    "快递员",       "派件员",       "派送员",         "配送员",       "揽件员",    "揽收员",
-    "收件员",      "投递员",       "业务员",       "取件员",         "小件员",       "快递哥",    "骑手",
-    "收件人",      "收货人",       "签收人",       "寄件人",         "发件人",       "联系人",    "经手人",
-    "代收人",      "负责人",       "courier",      "deliveryman",    "delivery man", "driver",    "postman",
-    "rider",       "recipient",    "consignee",    "receiver",       "sender",       "signed by", "signed for by",
-    "received by", "collected by", "delivered by", "contact person", "contact",
-};
-/* What no name begins with, or goes on with. */
-static const char *const NO_NAME[] = {
-    "正在", "已经", "已签", "已取", "已收", "已派", "已揽", "电话", "手机", "联系", "为您", "将为",
-    "将于", "将在", "派送", "派件", "送达", "配送", "取件", "揽收", "签收", "收件", "送件", "投递",
-    "代收", "号码", "会在", "给您", "尽快", "马上", "即将", "预计", "今日", "今天", "明日", "明天",
-    "开始", "准备", "上门", "已在", "前往", "送货", "取走", "电联", "请您", "拒收", "确认", "姓名",
-    "不在", "要求", "地址", "信息", "已将", "提醒", "通知", "您的", "服务",
-};
-/* Single characters that begin no name. */
-static const char *const NO_FIRST[] = {"正", "已", "在", "的", "为", "将", "会", "给", "是", "与", "和",
-                                       "把", "被", "无", "未", "或", "及", "可", "请", "到", "从"};
-
-#define NAME_CHARACTERS_MAX 3
-
-static bool starts(struct text t, size_t i, const char *word)
-{
-    size_t n = strlen(word);
-
-    return i + n <= t.n && strncasecmp(t.s + i, word, n) == 0;
-}
-
-static bool starts_any(struct text t, size_t i, const char *const *words, size_t n)
-{
-    for (size_t k = 0; k < n; k++) {
-        if (starts(t, i, words[k])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Bytes of the word at i behind which a name may stand; 0: none. */
-static size_t before_name(struct text t, size_t i)
-{
-    for (size_t k = 0; k < ARRAY_SIZE(BEFORE_NAMES); k++) {
-        size_t n = strlen(BEFORE_NAMES[k]);
-        if (!starts(t, i, BEFORE_NAMES[k])) {
-            continue;
-        }
-        bool latin = is_letter(BEFORE_NAMES[k][0]);
-        if (latin && ((i > 0 && is_letter(t.s[i - 1])) || (i + n < t.n && is_letter(t.s[i + n])))) {
-            continue;
-        }
-        return n;
-    }
-    return 0;
-}
-
-/* What may stand between the word and the name. */
-static size_t between(struct text t, size_t i)
-{
-    static const char *const signs[] = {" ",  "\t",   ":",    ",",   "-",   "(",    "[",  "<", "\"",
-                                        "'",  "：",   "，",   "（",  "【",  "「",   "《", "“", "、",
-                                        "　", "姓名", "name", "is ", "mr.", "mrs.", "ms."};
-    size_t start = i;
-
-    for (bool more = true; more;) {
-        more = false;
-        for (size_t k = 0; !more && k < ARRAY_SIZE(signs); k++) {
-            if (starts(t, i, signs[k])) {
-                i += strlen(signs[k]);
-                more = true;
-            }
-        }
-    }
-    return i - start;
-}
-
-/* A Chinese character: U+3400 to U+9FFF, and the dot within foreign names. */
-static bool han_at(struct text t, size_t i)
-{
-    if (i + 3 > t.n) {
-        return false;
-    }
-    unsigned char a = (unsigned char)t.s[i];
-    unsigned char b = (unsigned char)t.s[i + 1];
-    return (a == 0xe3 && b >= 0x90) || (a >= 0xe4 && a <= 0xe9);
-}
-
-static size_t han_name(struct text t, size_t i)
-{
-    size_t start = i;
-
-    if (starts_any(t, i, NO_FIRST, ARRAY_SIZE(NO_FIRST))) {
-        return 0;
-    }
-    for (int k = 0; k < NAME_CHARACTERS_MAX && han_at(t, i) && !starts_any(t, i, NO_NAME, ARRAY_SIZE(NO_NAME)); k++) {
-        i += 3;
-    }
-    return i - start;
-}
-
-/* A letter of a European name, in bytes; 0: none. */
-static size_t latin_letter(struct text t, size_t i)
-{
-    if (i >= t.n) {
-        return 0;
-    }
-    unsigned char c = (unsigned char)t.s[i];
-    if (is_letter(t.s[i]) || c == '\'' || c == '-') {
-        return 1;
-    }
-    return c >= 0xc3 && c <= 0xc9 && i + 2 <= t.n ? 2 : 0;
-}
-
-/* One to three words that begin with a capital. */
-static size_t latin_name(struct text t, size_t i)
-{
-    size_t start = i;
-    size_t end = i;
-
-    for (int words = 0; words < 3 && i < t.n && (isupper((unsigned char)t.s[i]) || latin_letter(t, i) == 2); words++) {
-        for (size_t len = latin_letter(t, i); len > 0; len = latin_letter(t, i)) {
-            i += len;
-        }
-        end = i;
-        i += i < t.n && t.s[i] == '.' ? 1 : 0;
-        i += i < t.n && t.s[i] == ' ' ? 1 : 0;
-    }
-    return end - start;
-}
-
-/* The word at i with the name behind it. Returns what is behind both; i: there is none. */
-static size_t take_name(struct text t, size_t i, struct buf *out)
-{
-    size_t word = before_name(t, i);
-
-    if (word == 0) {
-        return i;
-    }
-    size_t at = i + word + between(t, i + word);
-    size_t name = han_name(t, at);
-    name = name > 0 ? name : latin_name(t, at);
-    buf_add(out, t.s + i, at - i);
-    if (name > 0) {
-        buf_puts(out, NAME_STARS);
-    }
-    return at + name;
-}
-
 /* ---- All of it ---- */
 
 static size_t take_other(struct text t, size_t i, struct buf *out)
 {
     size_t n = utf8_sequence(t.s + i, t.n - i);
 
-    if (n == 0 || (unsigned char)t.s[i] < 0x20 || t.s[i] == 0x7f) {
-        buf_putc(out, ' ');
-        return i + 1;
-    }
-    buf_add(out, t.s + i, n);
+    n = n == 0 ? 1 : n;
+    mask_add(t.s + i, n, out);
     return i + n;
 }
 
@@ -323,7 +238,7 @@ void notify_mask(const char *text, size_t n, const char *keep, struct buf *out)
         } else if (digit_at(t, i, &len) >= 0) {
             i = take_number(t, i, out);
         } else {
-            size_t behind = take_name(t, i, out);
+            size_t behind = mask_name(t, i, out);
             i = behind > i ? behind : take_other(t, i, out);
         }
     }
