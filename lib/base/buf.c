@@ -127,6 +127,35 @@ size_t utf8_sequence(const char *s, size_t n)
     return 0;
 }
 
+size_t utf8_blank(const char *s, size_t n)
+{
+    static const char *const wide[] = {"\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\xa8", "\xe2\x80\xa9",
+                                       "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80", "\xef\xbb\xbf"};
+
+    if (n >= 1 && (s[0] == ' ' || (s[0] >= '\t' && s[0] <= '\r'))) {
+        return 1;
+    }
+    if (n >= 3 && memcmp(s, "\xe2\x80", 2) == 0 && (unsigned char)s[2] >= 0x80 && (unsigned char)s[2] <= 0x8a) {
+        return 3; /* U+2000 to U+200A */
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(wide); i++) {
+        size_t len = strlen(wide[i]);
+        if (n >= len && memcmp(s, wide[i], len) == 0) {
+            return len;
+        }
+    }
+    return 0;
+}
+
+bool utf8_is_blank(const char *s, size_t n)
+{
+    for (size_t k = utf8_blank(s, n); k > 0; k = utf8_blank(s, n)) {
+        s += k;
+        n -= k;
+    }
+    return n == 0;
+}
+
 static bool add_json_ascii(struct buf *b, char c)
 {
     switch (c) {

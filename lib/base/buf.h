@@ -36,6 +36,10 @@ bool buf_json_string(struct buf *b, const char *s, size_t n);
 
 /* Length of the well-formed UTF-8 sequence at the start of s: 1 to 4, or 0 when there is none (RFC 3629). */
 size_t utf8_sequence(const char *s, size_t n);
+/* Length of the blank at the start of s, of any script: what JavaScript's trim() takes away. 0: there is none. */
+size_t utf8_blank(const char *s, size_t n);
+/* Is there nothing but such blanks? */
+bool utf8_is_blank(const char *s, size_t n);
 
 /* The content, NUL-terminated, "" when empty. Belongs to the buffer. */
 const char *buf_str(const struct buf *b);

@@ -44,7 +44,8 @@ static void mask_context(struct notify_batch *b, struct notify_item *it)
         return;
     }
     notify_mask(it->ev.context, strlen(it->ev.context), it->ev.tracking_no, &out);
-    it->context = template_cut(&b->arena, buf_str(&out), out.len, SAFE_CHARACTERS_MAX);
+    const char *safe = template_cut(&b->arena, buf_str(&out), out.len, SAFE_CHARACTERS_MAX);
+    it->context = safe[0] == '\0' ? NULL : safe; /* of blanks alone */
 }
 
 static bool is_muted(const struct notify_recipient *r, enum express_status status)

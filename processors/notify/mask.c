@@ -41,20 +41,19 @@ static bool starts_any(struct text t, size_t i, const char *const *words, size_t
 
 size_t mask_blank_at(struct text t, size_t i)
 {
-    static const char *const wide[] = {"\xc2\xa0",     "\xc2\xad",     "\xe1\x9a\x80", "\xe2\x80\xa8", "\xe2\x80\xa9",
-                                       "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe2\x81\xa0", "\xe3\x80\x80", "\xef\xbb\xbf"};
-    size_t len = 0;
+    static const char *const unseen[] = {"\xc2\xad", "\xe2\x81\xa0"};
+    size_t len = i < t.n ? utf8_blank(t.s + i, t.n - i) : 0;
 
-    if (i >= t.n) {
-        return 0;
+    if (i >= t.n || len > 0) {
+        return len;
     }
-    if (t.s[i] == ' ' || is_control(t.s[i]) || utf8_sequence(t.s + i, t.n - i) == 0) {
+    if (is_control(t.s[i]) || utf8_sequence(t.s + i, t.n - i) == 0) {
         return 1;
     }
-    if (mask_starts(t, i, "\xe2\x80") && (unsigned char)t.s[i + 2] >= 0x80 && (unsigned char)t.s[i + 2] <= 0x8f) {
-        return 3; /* U+2000 to U+200F: narrow blanks, no width at all, direction */
+    if (mask_starts(t, i, "\xe2\x80") && (unsigned char)t.s[i + 2] >= 0x8b && (unsigned char)t.s[i + 2] <= 0x8f) {
+        return 3; /* U+200B to U+200F */
     }
-    return starts_any(t, i, wide, ARRAY_SIZE(wide), &len) ? len : 0;
+    return starts_any(t, i, unseen, ARRAY_SIZE(unseen), &len) ? len : 0;
 }
 
 void mask_add(const char *s, size_t n, struct buf *out)

@@ -1,43 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads templates, strictly, and renders them. */
-#include "notify/template.h"
-
+/* Reads templates, strictly. */
 #include <ctype.h>
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/buf.h"
 #include "base/names.h"
 #include "base/option.h"
+#include "notify/template_internal.h"
 #include "schemas/embedded.h"
 
 #define CARRIERS_MAX 1000
-#define WORD_MAX 64 /* bytes of a language's word */
-#define RENDERED_MAX ((size_t)64 << 10)
-#define ELLIPSIS "…"
 
-enum variable { V_TRACKING_NO, V_CARRIER, V_STATUS, V_CONTEXT, VARIABLES };
 static const char *const VARIABLE_NAMES[VARIABLES] = {"tracking_no", "carrier", "status", "context"};
 static const char *const AUD_NAMES[NOTIFY_AUDS] = {"user", "merchant"};
-
-struct text_pair {
-    const char *title, *body; /* belong to the JSON */
-};
-struct locale {
-    const char *name;
-    const char *carrier;
-    const json_t *carriers; /* NULL = none */
-    const char *status[EXPRESS_STATUSES];
-    struct text_pair texts[NOTIFY_AUDS][EXPRESS_STATUSES];
-};
-struct templates {
-    json_t *json;
-    struct locale locales[TEMPLATE_LOCALES_MAX];
-    size_t n;
-};
 
 /* Where the reading is, for messages. */
 struct place {
@@ -71,28 +48,7 @@ static enum rc PRINTF_LIKE(2, 3) bad(const struct place *p, const char *fmt, ...
 
 /* ---- What a text may be ---- */
 
-/* Blank characters that count: space, tab, newline and the ideographic space. */
-static size_t blank_at(const char *s, size_t n)
-{
-    if (n >= 1 && isspace((unsigned char)s[0])) {
-        return 1;
-    }
-    return n >= 3 && memcmp(s, "\xe3\x80\x80", 3) == 0 ? 3 : 0;
-}
-
-static bool is_blank(const char *s)
-{
-    size_t n = strlen(s);
-    size_t i = 0;
-
-    for (size_t k = blank_at(s, n); k > 0; k = blank_at(s + i, n - i)) {
-        i += k;
-    }
-    return i == n;
-}
-
-/* The variable that begins at s, which is a brace. -1: unknown. */
-static int variable_at(const char *s, size_t *out_len)
+int template_variable_at(const char *s, size_t *out_len)
 {
     const char *end = strchr(s, '}');
 
@@ -110,7 +66,7 @@ static int variable_at(const char *s, size_t *out_len)
 
 static enum rc check_text(const struct place *p, const char *name, const char *text, size_t n)
 {
-    if (n == 0 || is_blank(text)) {
+    if (utf8_is_blank(text, n)) {
         BAD(p, "\"%s\" is empty; expected text", name);
     }
     if (n > TEMPLATE_TEXT_MAX || strlen(text) != n) {
@@ -121,7 +77,7 @@ static enum rc check_text(const struct place *p, const char *name, const char *t
         if ((unsigned char)*s < 0x20 && *s != '\n') {
             BAD(p, "\"%s\" has a control character", name);
         }
-        if (*s == '{' && variable_at(s, &len) < 0) {
+        if (*s == '{' && template_variable_at(s, &len) < 0) {
             BAD(p, "\"%s\" has an unknown variable \"%.24s\"; expected {tracking_no}, {carrier}, {status} or {context}",
                 name, s);
         }
@@ -158,8 +114,9 @@ static enum rc check_keys(const struct place *p, const json_t *object, const cha
 static enum rc get_word(const struct place *p, const json_t *v, const char *name, const char **out)
 {
     *out = json_string_value(v);
-    if (*out == NULL || is_blank(*out) || json_string_length(v) > WORD_MAX || strlen(*out) != json_string_length(v)) {
-        BAD(p, "\"%.64s\": expected a text of 1 to %d bytes", name, WORD_MAX);
+    if (*out == NULL || utf8_is_blank(*out, strlen(*out)) || json_string_length(v) > TEMPLATE_WORD_MAX ||
+        strlen(*out) != json_string_length(v)) {
+        BAD(p, "\"%.64s\": expected a text of 1 to %d bytes", name, TEMPLATE_WORD_MAX);
     }
     return RC_OK;
 }
@@ -207,27 +164,55 @@ static enum rc read_audience(struct place p, const json_t *root, enum notify_aud
     return RC_OK;
 }
 
-static enum rc read_words(struct place p, const json_t *root, struct locale *out)
+void template_carrier_key(const char *code, char out[TEMPLATE_WORD_MAX + 1])
 {
-    const json_t *statuses = NULL;
+    size_t n = 0;
+
+    for (; n < TEMPLATE_WORD_MAX && code[n] != '\0'; n++) {
+        out[n] = (char)tolower((unsigned char)code[n]);
+    }
+    out[n] = '\0';
+}
+
+/* The file's carriers are replaced with the same by lower case: carriers write their codes in either. */
+static enum rc read_carriers(struct place p, json_t *root, struct locale *out)
+{
+    const json_t *written = json_object_get(root, "carriers");
     const char *code = NULL;
     const char *word = NULL;
+    char key[TEMPLATE_WORD_MAX + 1];
     json_t *v = NULL;
+
+    if (written == NULL) {
+        return RC_OK;
+    }
+    TRY(get_object(&p, root, "carriers", &written));
+    if (json_object_size(written) > CARRIERS_MAX) {
+        BAD(&p, "key \"carriers\" has more than %d", CARRIERS_MAX);
+    }
+    p.part = "carriers";
+    CLEANUP(json_decrefp) json_t *folded = json_object();
+    json_object_foreach((json_t *)(uintptr_t)written, code, v)
+    {
+        TRY(get_word(&p, v, code, &word));
+        template_carrier_key(code, key);
+        if (json_object_get(folded, key) != NULL) {
+            BAD(&p, "\"%.64s\" stands there twice, in other letters", code);
+        }
+        (void)json_object_set(folded, key, v);
+    }
+    out->carriers = folded;
+    (void)json_object_set(root, "carriers", folded); /* owns it from here on */
+    return RC_OK;
+}
+
+static enum rc read_words(struct place p, json_t *root, struct locale *out)
+{
+    const json_t *statuses = NULL;
 
     TRY(get_word(&p, json_object_get(root, "carrier"), "carrier", &out->carrier));
     TRY(get_object(&p, root, "status", &statuses));
-    out->carriers = json_object_get(root, "carriers");
-    if (out->carriers != NULL) {
-        TRY(get_object(&p, root, "carriers", &out->carriers));
-        if (json_object_size(out->carriers) > CARRIERS_MAX) {
-            BAD(&p, "key \"carriers\" has more than %d", CARRIERS_MAX);
-        }
-        p.part = "carriers";
-        json_object_foreach((json_t *)(uintptr_t)out->carriers, code, v)
-        {
-            TRY(get_word(&p, v, code, &word));
-        }
-    }
+    TRY(read_carriers(p, root, out));
     p.part = "status";
     TRY(check_statuses(&p, statuses));
     for (int i = 1; i < EXPRESS_STATUSES; i++) {
@@ -245,7 +230,7 @@ static bool is_locale(const char *s)
            strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") == n;
 }
 
-static enum rc read_locale(struct place p, const char *name, const json_t *root, struct templates *t)
+static enum rc read_locale(struct place p, const char *name, json_t *root, struct templates *t)
 {
     static const char *const keys[] = {"carrier", "carriers", "status", "user", "merchant"};
 
@@ -330,136 +315,4 @@ struct templates *templates_free(struct templates *t)
         free(t);
     }
     return NULL;
-}
-
-/* ---- Languages ---- */
-
-static bool same_locale(const char *a, const char *b, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        char x = a[i] == '_' ? '-' : (char)tolower((unsigned char)a[i]);
-        char y = b[i] == '_' ? '-' : (char)tolower((unsigned char)b[i]);
-        if (x != y || x == '\0') {
-            return x == y;
-        }
-    }
-    return true;
-}
-
-int templates_find(const struct templates *t, const char *locale)
-{
-    if (locale == NULL || locale[0] == '\0') {
-        return -1;
-    }
-    size_t language = strcspn(locale, "-_");
-    for (int way = 0; way < 3; way++) {
-        for (size_t i = 0; i < t->n; i++) {
-            const char *name = t->locales[i].name;
-            bool plain = strlen(name) == language;
-            bool longer = strlen(name) > language && name[language] == '-';
-            if (way == 0 ? same_locale(name, locale, TEMPLATE_LOCALE_BYTES)
-                         : (way == 1 ? plain : longer) && same_locale(name, locale, language)) {
-                return (int)i;
-            }
-        }
-    }
-    return -1;
-}
-
-const char *templates_locale(const struct templates *t, int locale)
-{
-    return t->locales[locale].name;
-}
-
-const char *templates_status(const struct templates *t, int locale, enum express_status status)
-{
-    return t->locales[locale].status[status];
-}
-
-/* ---- Rendering ---- */
-
-const char *template_cut(struct arena *a, const char *text, size_t n, size_t max)
-{
-    size_t start = 0;
-    size_t end = 0;
-    size_t before_last = 0;
-    size_t characters = 0;
-
-    for (size_t k = blank_at(text, n); k > 0; k = blank_at(text + start, n - start)) {
-        start += k;
-    }
-    char *out = arena_alloc(a, n - start + sizeof(ELLIPSIS));
-    for (size_t i = start; i < n;) {
-        size_t len = utf8_sequence(text + i, n - i);
-        if (characters == max) {
-            memcpy(out + before_last, ELLIPSIS, sizeof(ELLIPSIS));
-            return out;
-        }
-        before_last = end;
-        if (len == 0 || ((unsigned char)text[i] < 0x20 && text[i] != '\n') || text[i] == 0x7f) {
-            out[end] = ' ';
-            len = 1;
-        } else {
-            memcpy(out + end, text + i, len);
-        }
-        i += len;
-        end += len;
-        characters++;
-    }
-    while (end > 0 && (isspace((unsigned char)out[end - 1]) || (end >= 3 && blank_at(out + end - 3, 3) == 3))) {
-        end -= isspace((unsigned char)out[end - 1]) ? 1 : 3;
-    }
-    out[end] = '\0';
-    return out;
-}
-
-static const char *render(const char *template, const char *const *values, size_t max, struct arena *a)
-{
-    CLEANUP(buf_done) struct buf out;
-
-    buf_init(&out, RENDERED_MAX);
-    for (const char *s = template; *s != '\0';) {
-        size_t plain = strcspn(s, "{");
-        buf_add(&out, s, plain);
-        s += plain;
-        if (*s == '{') {
-            size_t len = 0;
-            int v = variable_at(s, &len);
-            buf_puts(&out, values[v]);
-            s += len;
-        }
-    }
-    return template_cut(a, buf_str(&out), out.len, max);
-}
-
-static const char *carrier_name(const struct locale *l, const char *code)
-{
-    if (code == NULL || is_blank(code)) {
-        return l->carrier;
-    }
-    char lower[WORD_MAX + 1];
-    size_t n = 0;
-    for (; n < WORD_MAX && code[n] != '\0'; n++) {
-        lower[n] = (char)tolower((unsigned char)code[n]);
-    }
-    lower[n] = '\0';
-    const char *name = l->carriers != NULL ? json_string_value(json_object_get(l->carriers, lower)) : NULL;
-    return name != NULL ? name : code;
-}
-
-void templates_render(const struct templates *t, int locale, enum notify_aud aud, enum express_status status,
-                      const struct template_values *v, size_t title_max, size_t body_max, struct arena *a,
-                      struct rendered *out)
-{
-    const struct locale *l = &t->locales[locale];
-    const struct text_pair *texts = &l->texts[aud][status];
-    const char *const values[VARIABLES] = {
-        [V_TRACKING_NO] = v->tracking_no,
-        [V_CARRIER] = carrier_name(l, v->carrier),
-        [V_STATUS] = l->status[status],
-        [V_CONTEXT] = v->context != NULL && !is_blank(v->context) ? v->context : l->status[status],
-    };
-
-    out->title = render(texts->title, values, title_max, a);
-    out->body = render(texts->body, values, body_max, a);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "crypto/sha256.h"
 #include "push/reply.h"
@@ -144,26 +145,10 @@ enum rc push_event_read(struct push_reader *r, const void *value, size_t n, stru
 
 /* ---------------------------------------------------------------------------------------------------- content */
 
-/* Blanks alone are no text for anybody: what JavaScript's trim() takes away, for the cloud function looks with that. */
+/* Blanks alone are no text for anybody; the cloud function looks with JavaScript's trim(). */
 static bool is_empty(const char *text)
 {
-    static const char *const blanks[] = {"\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\xA8", "\xE2\x80\xA9",
-                                         "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80", "\xEF\xBB\xBF"};
-
-    for (;;) {
-        size_t n = strspn(text, " \t\r\n\v\f");
-        for (size_t i = 0; n == 0 && i < ARRAY_SIZE(blanks); i++) {
-            n = strncmp(text, blanks[i], strlen(blanks[i])) == 0 ? strlen(blanks[i]) : 0;
-        }
-        if (n == 0 && strncmp(text, "\xE2\x80", 2) == 0 && (unsigned char)text[2] >= 0x80 &&
-            (unsigned char)text[2] <= 0x8A) {
-            n = 3; /* U+2000 to U+200A */
-        }
-        if (n == 0) {
-            return text[0] == '\0';
-        }
-        text += n;
-    }
+    return utf8_is_blank(text, strlen(text));
 }
 
 static bool is_object(const char *payload)

@@ -112,3 +112,22 @@ Test(buf, utf8_does_not_read_past_the_end)
     cr_assert_eq(utf8_sequence(cut, 2), 0);
     cr_assert_eq(utf8_sequence(cut, 0), 0);
 }
+
+Test(buf, blanks_of_all_scripts_are_known)
+{
+    static const struct {
+        const char *text;
+        size_t blank;
+    } table[] = {{" a", 1},           {"\va", 1},
+                 {"\x1c", 0},         {"\xc2\xa0", 2},
+                 {"\xc2", 0},         {"\xe2\x80\x80", 3},
+                 {"\xe2\x80\x8a", 3}, {"\xe2\x80\x8b", 0},
+                 {"\xe3\x80\x80", 3}, {"\xe3\x80", 0},
+                 {"\xef\xbb\xbf", 3}, {"\xe1\x9a\x80", 3},
+                 {"a ", 0},           {"", 0}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        cr_expect_eq(utf8_blank(table[i].text, strlen(table[i].text)), table[i].blank, "row %zu", i);
+    }
+    cr_expect(utf8_is_blank("", 0) && utf8_is_blank("\xe3\x80\x80 \xc2\xa0", 6) && !utf8_is_blank("\xc2\xa0.", 3));
+}

@@ -112,6 +112,18 @@ Test(notify_decide, both_are_told)
     cr_expect(b.waybills[0].changed && b.waybills[0].told == EXPRESS_DELIVERED && b.waybills[0].told_us == NOW - HOUR);
 }
 
+/* event_text_safe is then the status, as where the carrier says nothing. */
+Test(notify_decide, words_of_blanks_alone_are_none)
+{
+    add(EXPRESS_DELIVERED, 1);
+    add(EXPRESS_DELIVERED, 1);
+    b.items[0].ev.context = "\xe3\x80\x80 \xc2\xa0";
+    b.items[1].ev.context = "\xe3\x80\x80 a 13812345678";
+    all();
+    cr_expect_null(b.items[0].context);
+    cr_expect_str_eq(b.items[1].context, "a 138****5678");
+}
+
 /* What people were told last, what comes then, and whether they hear of it. */
 Test(notify_decide, superseded)
 {

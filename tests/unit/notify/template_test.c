@@ -62,6 +62,33 @@ Test(notify_template, values)
     cr_expect_str_eq(render("en", EXPRESS_IN_TRANSIT, &poor, 50, 256).body, "acme YT1: in transit");
 }
 
+/* A blank of another script is none of a phone's texts either: the push role would refuse the message. */
+Test(notify_template, blanks_of_other_scripts_are_no_words)
+{
+    static const char *const blanks[] = {"\xc2\xa0", "\xe2\x80\x83", "\xe3\x80\x80 \xef\xbb\xbf"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(blanks); i++) {
+        const struct template_values v = {.tracking_no = "YT1", .carrier = blanks[i], .context = blanks[i]};
+        cr_expect_str_eq(render("en", EXPRESS_IN_TRANSIT, &v, 50, 256).body, "Parcel YT1: in transit");
+    }
+    cr_expect_str_eq(template_cut(&a, "\xc2\xa0 a\xe2\x80\x83\xc2\xa0", 8, 10), "a");
+    cr_expect_str_eq(template_cut(&a, " \xe3\x80\x80", 4, 10), "");
+}
+
+/* What stands in a value is text: it is not looked at for variables again, and has no more room than there is. */
+Test(notify_template, values_are_not_templates)
+{
+    char *huge = xcalloc(200001, 1);
+    const struct template_values v = {.tracking_no = "{context}", .carrier = "{", .context = "{tracking_no}{x"};
+    const struct template_values more = {.tracking_no = "YT1", .carrier = "sf", .context = huge};
+
+    cr_expect_str_eq(render("en", EXPRESS_IN_TRANSIT, &v, 50, 256).body, "{ {context}: {tracking_no}{x");
+    memset(huge, 'x', 200000);
+    cr_expect_str_eq(render("en", EXPRESS_IN_TRANSIT, &more, 5, 16).title, "Your…");
+    cr_expect_gt(strlen(render("en", EXPRESS_IN_TRANSIT, &more, 5, 16).body), 0);
+    free(huge);
+}
+
 Test(notify_template, texts_are_cut_between_characters)
 {
     const struct template_values v = {.tracking_no = "YT1", .carrier = "sf", .context = "到达上海转运中心"};
@@ -119,6 +146,26 @@ static void refused(const char *path, const char *value, const char *want)
     json_decref(root);
 }
 
+/* Some carriers write their codes in capitals, and so do files. */
+Test(notify_template, carriers_are_found_in_any_case)
+{
+    const struct embedded *file = embedded_find(SCHEMAS_JSON, SCHEMAS_JSON_n, "templates.json");
+    json_t *root = json_loadb(file->text, file->size, 0, NULL);
+    struct rendered out;
+    struct templates *own = NULL;
+
+    json_object_set_new(json_object_get(json_object_get(json_object_get(root, "locales"), "en"), "carriers"), "ACME",
+                        json_string("Acme Parcels"));
+    char *text = json_dumps(root, 0);
+    cr_assert_eq(templates_load("x.json", text, strlen(text), &own, &err), RC_OK, "%s", err.text);
+    const struct template_values v = {.tracking_no = "A1", .carrier = "Acme", .context = "here"};
+    templates_render(own, templates_find(own, "en"), NOTIFY_USER, EXPRESS_DELIVERED, &v, 50, 256, &a, &out);
+    cr_expect_str_eq(out.body, "Acme Parcels A1: here");
+    templates_free(own);
+    free(text);
+    json_decref(root);
+}
+
 Test(notify_template, a_bad_file_is_refused_by_name)
 {
     struct templates *out = NULL;
@@ -133,6 +180,9 @@ Test(notify_template, a_bad_file_is_refused_by_name)
         " {status} or {context}");
     refused("locales.en.user.delivered.title", "\" 　 \"",
             "x.json: en: user: delivered: \"title\" is empty; expected text");
+    refused("locales.en.user.delivered.title", "\"\\u00a0\\u2003\"",
+            "x.json: en: user: delivered: \"title\" is empty; expected text");
+    refused("locales.en.carriers.YTO", "\"Y\"", "x.json: en: carriers: \"YTO\" stands there twice, in other letters");
     refused("locales.en.merchant.customs.title", NULL, "x.json: en: merchant: customs: key \"title\": expected a text");
     refused("locales.en.merchant.customs", NULL, "x.json: en: merchant: key \"customs\": expected an object");
     refused("locales.en.merchant.unknown", "{\"title\": \"a\", \"body\": \"b\"}",
