@@ -11,14 +11,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "http/fetch.h"
+#include "push/token_ask.h"
 #include "push/token_row.h"
 
 #define AREA "push"
 #define STATEMENT_TIMEOUT_MS 3000
-#define REQUEST_TIMEOUT_MS 10000
-#define ANSWER_BYTES_MAX ((size_t)64 << 10)
-#define REQUEST_HEADERS_MAX 16
 #define BACKOFF_BASE_MS 250
 #define BACKOFF_MAX_MS 30000
 #define REFUSED_PAUSE_MS 10000 /* between two requests with a credential that is refused */
@@ -64,60 +61,6 @@ struct push_tokens {
     void *closed_opaque;
 };
 
-/* ------------------------------------------------------------------------------------------ asking for a token */
-
-static enum rc ask(struct push_tokens *t, const struct slot *s, struct push_token *out, struct err *err)
-{
-    struct arena arena;
-    struct push_request request = {0};
-    struct fetch_answer answer = {0};
-    struct header_line headers[REQUEST_HEADERS_MAX];
-
-    arena_init(&arena, 4096);
-    enum rc rc = s->kind->token_request(s->self, clock_utc_us(), &arena, &request, err);
-    if (rc == RC_OK) {
-        size_t n = request.n_headers < REQUEST_HEADERS_MAX ? request.n_headers : REQUEST_HEADERS_MAX;
-        for (size_t i = 0; i < n; i++) {
-            headers[i] = (struct header_line){.name = request.headers[i].name, .value = request.headers[i].value};
-        }
-        const struct fetch_request ask = {.method = "POST",
-                                          .url = request.url,
-                                          .headers = headers,
-                                          .n_headers = n,
-                                          .body = request.body,
-                                          .body_n = request.body_n,
-                                          .timeout_ms = REQUEST_TIMEOUT_MS,
-                                          .answer_bytes_max = ANSWER_BYTES_MAX};
-        rc = fetch(t->fetcher, &ask, &answer, err);
-        if (rc == RC_OK) {
-            const struct http_result result = {.status = (int)answer.status,
-                                               .retry_after_ms = -1,
-                                               .body = buf_str(&answer.body),
-                                               .body_n = answer.body.len,
-                                               .message = ""};
-            rc = s->kind->token_reply(s->self, &result, clock_utc_us(), out, err);
-        }
-        if (answer.body.data != NULL) {
-            OPENSSL_cleanse(answer.body.data, answer.body.cap);
-        }
-        fetch_answer_done(&answer);
-    }
-    arena_done(&arena);
-    return rc;
-}
-
-static enum rc obtain(struct push_tokens *t, const struct slot *s, struct push_token *out, struct err *err)
-{
-    *out = (struct push_token){0};
-    TRY(s->kind->token_make != NULL ? s->kind->token_make(s->self, clock_utc_us(), out, err) : ask(t, s, out, err));
-    size_t n = out->text == NULL ? 0 : strlen(out->text);
-    if (n == 0 || n > PUSH_TOKEN_BYTES_MAX) {
-        push_token_done(out);
-        FAIL(err, RC_RETRY, "a token of %zu bytes; expected 1 to %d", n, PUSH_TOKEN_BYTES_MAX);
-    }
-    return RC_OK;
-}
-
 /* ---------------------------------------------------------------------------------------------------- the thread */
 
 /* Ahead of its end, but not before half of its life is over: a provider may give short ones. */
@@ -152,7 +95,7 @@ static enum rc renew_locked(struct push_tokens *t, const struct slot *s, int64_t
         return token_row_end(t->conn, &s->owner, NULL, err);
     }
     push_token_done(out);
-    enum rc rc = obtain(t, s, out, err);
+    enum rc rc = token_obtain(t->fetcher, s->kind, s->self, out, err);
     if (rc != RC_OK) {
         rc_ignore(token_row_end(t->conn, &s->owner, NULL, &ignored));
         return rc;
