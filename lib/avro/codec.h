@@ -146,6 +146,9 @@ enum rc avro_input_create(const struct avro_set *set, const char *schema_name, s
 struct avro_input *avro_input_free(struct avro_input *in); /* accepts NULL, returns NULL */
 void avro_input_freep(struct avro_input **in);
 int avro_input_index(const struct avro_input *in, const char *field_name); /* -1 = no such field */
+/* The same as create, and the numbers of n fields by their names. RC_FATAL, too: the schema has no such field. */
+enum rc avro_input_open(const struct avro_set *set, const char *schema_name, const char *const *names, size_t n,
+                        int *out_fields, struct avro_input **out_in, struct err *err) MUST_USE;
 
 /* Reads one framed value; the getters below then speak of it. RC_REJECT: malformed, or of another schema. */
 enum rc avro_input_read(struct avro_input *in, const void *bytes, size_t n, struct err *err) MUST_USE;

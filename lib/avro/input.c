@@ -104,6 +104,23 @@ int avro_input_index(const struct avro_input *in, const char *field_name)
     return shape_field_index(in->newest->shape, field_name);
 }
 
+enum rc avro_input_open(const struct avro_set *set, const char *schema_name, const char *const *names, size_t n,
+                        int *out_fields, struct avro_input **out_in, struct err *err)
+{
+    CLEANUP(avro_input_freep) struct avro_input *in = NULL;
+
+    TRY(avro_input_create(set, schema_name, &in, err));
+    for (size_t i = 0; i < n; i++) {
+        out_fields[i] = avro_input_index(in, names[i]);
+        if (out_fields[i] < 0) {
+            FAIL(err, RC_FATAL, "Avro schema %s has no field %s", schema_name, names[i]);
+        }
+    }
+    *out_in = in;
+    in = NULL;
+    return RC_OK;
+}
+
 /* The source for a writer's version of our schema; its slot is its version number. */
 static enum rc open_source(struct avro_input *in, const struct avro_version *v, struct source **out, struct err *err)
 {

@@ -38,14 +38,12 @@ struct extra {
 
 enum rc command_reader_create(const struct avro_set *set, struct command_reader **out_reader, struct err *err)
 {
-    struct avro_input *in = NULL;
-
-    TRY(avro_input_create(set, SCHEMA, &in, err));
     struct command_reader *r = xcalloc(1, sizeof(*r));
-    r->in = in;
-    for (int i = 0; i < RECORD_FIELDS; i++) {
-        r->field[i] = avro_input_index(in, NAMES[i]);
-        assert(r->field[i] >= 0);
+    enum rc rc = avro_input_open(set, SCHEMA, NAMES, RECORD_FIELDS, r->field, &r->in, err);
+
+    if (rc != RC_OK) {
+        (void)command_reader_free(r);
+        return rc;
     }
     *out_reader = r;
     return RC_OK;

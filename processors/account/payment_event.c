@@ -2,7 +2,6 @@
 /* Reads payment events. The bytes are foreign: nothing gets to the state machine that was not checked here. */
 #include "account/payment_event.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -26,14 +25,12 @@ struct payment_reader {
 
 enum rc payment_reader_create(const struct avro_set *set, struct payment_reader **out_reader, struct err *err)
 {
-    struct avro_input *in = NULL;
-
-    TRY(avro_input_create(set, SCHEMA, &in, err));
     struct payment_reader *r = xcalloc(1, sizeof(*r));
-    r->in = in;
-    for (int i = 0; i < RECORD_FIELDS; i++) {
-        r->field[i] = avro_input_index(in, NAMES[i]);
-        assert(r->field[i] >= 0);
+    enum rc rc = avro_input_open(set, SCHEMA, NAMES, RECORD_FIELDS, r->field, &r->in, err);
+
+    if (rc != RC_OK) {
+        (void)payment_reader_free(r);
+        return rc;
     }
     *out_reader = r;
     return RC_OK;

@@ -2,7 +2,6 @@
 /* Reads event records. */
 #include "callback/event.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -23,14 +22,12 @@ struct event_reader {
 
 enum rc event_reader_create(const struct avro_set *set, struct event_reader **out_reader, struct err *err)
 {
-    struct avro_input *in = NULL;
-
-    TRY(avro_input_create(set, SCHEMA, &in, err));
     struct event_reader *r = xcalloc(1, sizeof(*r));
-    r->in = in;
-    for (int i = 0; i < FIELDS; i++) {
-        r->field[i] = avro_input_index(in, NAMES[i]);
-        assert(r->field[i] >= 0);
+    enum rc rc = avro_input_open(set, SCHEMA, NAMES, FIELDS, r->field, &r->in, err);
+
+    if (rc != RC_OK) {
+        (void)event_reader_free(r);
+        return rc;
     }
     *out_reader = r;
     return RC_OK;

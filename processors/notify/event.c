@@ -2,7 +2,6 @@
 /* Reads event records. The bytes are foreign: nothing gets to SQL that was not checked here. */
 #include "notify/event.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -28,14 +27,12 @@ struct notify_reader {
 
 enum rc notify_reader_create(const struct avro_set *set, struct notify_reader **out_reader, struct err *err)
 {
-    struct avro_input *in = NULL;
-
-    TRY(avro_input_create(set, SCHEMA, &in, err));
     struct notify_reader *r = xcalloc(1, sizeof(*r));
-    r->in = in;
-    for (int i = 0; i < FIELDS; i++) {
-        r->field[i] = avro_input_index(in, NAMES[i]);
-        assert(r->field[i] >= 0);
+    enum rc rc = avro_input_open(set, SCHEMA, NAMES, FIELDS, r->field, &r->in, err);
+
+    if (rc != RC_OK) {
+        (void)notify_reader_free(r);
+        return rc;
     }
     *out_reader = r;
     return RC_OK;

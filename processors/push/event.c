@@ -2,7 +2,6 @@
 /* Reads push records. */
 #include "push/event.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -56,14 +55,12 @@ struct push_reader {
 
 enum rc push_reader_create(const struct avro_set *set, struct push_reader **out_reader, struct err *err)
 {
-    struct avro_input *in = NULL;
-
-    TRY(avro_input_create(set, SCHEMA, &in, err));
     struct push_reader *r = xcalloc(1, sizeof(*r));
-    r->in = in;
-    for (int i = 0; i < FIELDS; i++) {
-        r->field[i] = avro_input_index(in, NAMES[i]);
-        assert(r->field[i] >= 0);
+    enum rc rc = avro_input_open(set, SCHEMA, NAMES, FIELDS, r->field, &r->in, err);
+
+    if (rc != RC_OK) {
+        (void)push_reader_free(r);
+        return rc;
     }
     *out_reader = r;
     return RC_OK;

@@ -14,12 +14,7 @@ enum rc checked_open(struct checked *r, const struct avro_set *set, const char *
 {
     *r = (struct checked){.names = names};
     assert(n <= CHECKED_FIELDS_MAX);
-    TRY(avro_input_create(set, schema, &r->in, err));
-    for (size_t i = 0; i < n; i++) {
-        r->field[i] = avro_input_index(r->in, names[i]);
-        assert(r->field[i] >= 0);
-    }
-    return RC_OK;
+    return avro_input_open(set, schema, names, n, r->field, &r->in, err);
 }
 
 void checked_close(struct checked *r)

@@ -65,6 +65,22 @@ Test(avro_input, reads_the_newest_version)
     cr_assert_eq(avro_input_index(in, "gone"), -1);
 }
 
+Test(avro_input, opens_with_the_numbers_of_fields)
+{
+    static const char *const good[] = {"maybe", "id"};
+    static const char *const bad[] = {"id", "gone"};
+    struct avro_input *own = NULL;
+    int fields[2] = {-1, -1};
+
+    cr_assert_eq(avro_input_open(set, "note", bad, 2, fields, &own, &err), RC_FATAL);
+    cr_assert_str_eq(err.text, "Avro schema note has no field gone");
+    cr_assert_eq(avro_input_open(set, "nowhere", good, 2, fields, &own, &err), RC_FATAL);
+    cr_assert_null(own);
+    cr_assert_eq(avro_input_open(set, "note", good, 2, fields, &own, &err), RC_OK, "%s", err.text);
+    cr_assert(fields[0] == at("maybe") && fields[1] == at("id"));
+    avro_input_free(own);
+}
+
 Test(avro_input, gives_defaults_and_promotions_for_an_older_version)
 {
     CLEANUP(avro_set_freep) struct avro_set *old = fixture_old_note();
