@@ -7,7 +7,8 @@
 #include "provider_rig.h"
 #include "push/provider_fcm.h"
 
-#define CONFIG "{\"service_account_file\":\"account.json\"%s}"
+#define CONFIG_HEAD "{\"service_account_file\":\"account.json\""
+#define PLAIN CONFIG_HEAD "}"
 #define FCM_TYPE "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 #define BAD_TYPE "type.googleapis.com/google.rpc.BadRequest"
 
@@ -17,7 +18,7 @@ static struct err err;
 static void setup(void)
 {
     provider_rig_begin(&rig);
-    provider_rig_open(&rig, &provider_fcm, "{\"service_account_file\":\"account.json\"}");
+    provider_rig_open(&rig, &provider_fcm, PLAIN);
 }
 
 static void teardown(void)
@@ -70,14 +71,7 @@ Test(fcm, what_can_never_be_sent_is_refused)
 
 Test(fcm, answers)
 {
-    static const struct {
-        int status;
-        const char *body;
-        enum push_verdict verdict;
-        const char *code;
-        bool renew;
-        int64_t wait_ms;
-    } rows[] = {
+    static const struct provider_rig_case rows[] = {
         {200, "{\"name\":\"projects/shop-1/messages/1\"}", PUSH_SENT, "", false, -1},
         {404, ERROR("NOT_FOUND", FCM("UNREGISTERED")), PUSH_INVALID_TARGET, "UNREGISTERED", false, -1},
         {404, ERROR("NOT_FOUND", ""), PUSH_AUTH, "NOT_FOUND", false, -1},
@@ -104,13 +98,7 @@ Test(fcm, answers)
         {502, "<html>", PUSH_PROVIDER_DOWN, "http-502", false, -1},
         {0, "", PUSH_PROVIDER_DOWN, "timeout", false, -1},
     };
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        struct push_result result = provider_rig_reply(&rig, rows[i].status, rows[i].body);
-        cr_assert_eq(result.verdict, rows[i].verdict, "%s", rows[i].body);
-        cr_assert_str_eq(result.code, rows[i].code, "%s: %s", rows[i].body, result.code);
-        cr_assert_eq(result.renew_token, rows[i].renew, "%s", rows[i].body);
-        cr_assert_eq(result.retry_after_ms, rows[i].wait_ms, "%s", rows[i].body);
-    }
+    provider_rig_cases(&rig, rows, ARRAY_SIZE(rows));
 }
 
 Test(fcm, every_row_of_the_tables)
@@ -167,12 +155,7 @@ Test(fcm, token_is_asked_for_with_a_signed_assertion)
 
 Test(fcm, token_answers)
 {
-    static const struct {
-        int status;
-        const char *body;
-        enum rc rc;
-        const char *code;
-    } rows[] = {
+    static const struct provider_rig_token rows[] = {
         {200, "{\"access_token\":\"ya29.x\",\"expires_in\":3599,\"token_type\":\"Bearer\"}", RC_OK, NULL},
         {200, "{\"access_token\":\"ya29.x\"}", RC_RETRY, "malformed"},
         {200, "{\"access_token\":\"a\\nb\",\"expires_in\":3599}", RC_RETRY, "malformed"},
@@ -185,47 +168,27 @@ Test(fcm, token_answers)
         {429, "", RC_RETRY, "http-429"},
         {0, "", RC_RETRY, "timeout"},
     };
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        struct push_token token = {0};
-        const struct http_result answer = provider_rig_answer(rows[i].status, rows[i].body);
-        enum rc rc = provider_fcm.token_reply(rig.self, &answer, RIG_NOW_US, &token, &err);
-        cr_assert_eq(rc, rows[i].rc, "%s: %s", rows[i].body, err.text);
-        if (rc == RC_OK) {
-            cr_assert_str_eq(token.text, "ya29.x");
-            cr_assert_eq(token.expires_us, RIG_NOW_US + (int64_t)3599 * 1000000);
-            free(token.text);
-        } else {
-            cr_assert_str_eq(err.code, rows[i].code);
-        }
-    }
+    provider_rig_tokens(&rig, rows, ARRAY_SIZE(rows), "ya29.x", 3599);
 }
 
 /* ----------------------------------------------------------------------------------------------------- opening */
 
 Test(fcm, settings_that_are_wrong_are_named)
 {
-    static const struct {
-        const char *more, *says;
-    } rows[] = {
+    static const struct provider_rig_wrong rows[] = {
         {",\"project\":\"x\"", "project"},
         {",\"ttl_s\":2419201", "ttl_s"},
         {",\"api_base\":\"ftp://x\"", "api_base"},
         {",\"api_base\":\"http://127.0.0.1:1\"", "TLS"},
         {",\"token_uri\":\"http://example.com\"", "token_uri"},
     };
-    char config[512];
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        (void)snprintf(config, sizeof config, CONFIG, rows[i].more);
-        cr_assert_eq(provider_rig_try(&rig, &provider_fcm, config, &err), RC_FATAL, "%s", rows[i].more);
-        cr_assert(strstr(err.text, rows[i].says) != NULL && err_is_config(&err), "%s: %s", rows[i].more, err.text);
-    }
+    provider_rig_refuses(&rig, &provider_fcm, CONFIG_HEAD, rows, ARRAY_SIZE(rows));
     static const char *const files[] = {"no JSON", "[]", "{}",
                                         "{\"project_id\":\"../x\",\"client_email\":\"e\",\"private_key\":\"k\"}",
                                         "{\"project_id\":\"p\",\"client_email\":\"e\",\"private_key\":\"not a key\"}"};
-    (void)snprintf(config, sizeof config, CONFIG, "");
     for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
         provider_rig_put(&rig, "account.json", files[i], 0600);
-        cr_assert_eq(provider_rig_try(&rig, &provider_fcm, config, &err), RC_FATAL, "%s", files[i]);
+        cr_assert_eq(provider_rig_try(&rig, &provider_fcm, PLAIN, &err), RC_FATAL, "%s", files[i]);
         cr_assert(strstr(err.text, "service_account_file") != NULL && err_is_config(&err), "%s", err.text);
     }
 }

@@ -8,10 +8,8 @@
 #include "provider_rig.h"
 #include "push/provider_getui.h"
 
-#define CONFIG                                                                                   \
-    "{\"app_id\":\"AppA\",\"app_key_file\":\"app.key\",\"master_secret_file\":\"master.secret\"" \
-    "%s}"
-#define PLAIN "{\"app_id\":\"AppA\",\"app_key_file\":\"app.key\",\"master_secret_file\":\"master.secret\"}"
+#define CONFIG_HEAD "{\"app_id\":\"AppA\",\"app_key_file\":\"app.key\",\"master_secret_file\":\"master.secret\""
+#define PLAIN CONFIG_HEAD "}"
 
 static struct provider_rig rig;
 static struct err err;
@@ -68,7 +66,7 @@ Test(getui, channel_options_are_given_to_the_vendors)
     char config[1024];
     struct push_request request;
     const struct push_message m = provider_rig_message("c1");
-    (void)snprintf(config, sizeof config, CONFIG,
+    (void)snprintf(config, sizeof config, CONFIG_HEAD "%s}",
                    ",\"ttl_s\":60,\"api_base\":\"http://127.0.0.1:9/v2\",\"channel\":{\"strategy\":2,\"android\":{"
                    "\"intent\":\"intent://x\",\"options\":{\"XM\":{\"/extra.channel_id\":\"7\"}}},"
                    "\"ios\":{\"auto_badge\":\"+1\"},\"harmony\":{\"options\":{\"HW\":{}}}}");
@@ -151,14 +149,7 @@ Test(getui, statuses_of_a_cid)
 
 Test(getui, codes_of_a_request)
 {
-    static const struct {
-        int status;
-        const char *body;
-        enum push_verdict verdict;
-        const char *code;
-        bool renew;
-        int64_t wait_ms;
-    } rows[] = {
+    static const struct provider_rig_case rows[] = {
         {401, "{\"code\":10001,\"msg\":\"token is invalid\"}", PUSH_AUTH, "10001", true, -1},
         {401, "{\"code\":10002,\"msg\":\"ip is in black list\"}", PUSH_AUTH, "10002", false, -1},
         {401, "{\"code\":10005,\"msg\":\"over limit\"}", PUSH_THROTTLED, "10005", false, 60000},
@@ -179,14 +170,7 @@ Test(getui, codes_of_a_request)
         {401, "{\"code\":0}", PUSH_AUTH, "http-401", false, -1},
         {0, "", PUSH_PROVIDER_DOWN, "timeout", false, -1},
     };
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        struct push_result result = provider_rig_reply(&rig, rows[i].status, rows[i].body);
-        cr_assert_eq(result.verdict, rows[i].verdict, "%s", rows[i].body);
-        cr_assert_str_eq(result.code, rows[i].code);
-        cr_assert_eq(result.renew_token, rows[i].renew, "%s", rows[i].body);
-        cr_assert_eq(result.retry_after_ms, rows[i].wait_ms, "%s", rows[i].body);
-        cr_assert_not(result.alone);
-    }
+    provider_rig_cases(&rig, rows, ARRAY_SIZE(rows));
 }
 
 static void reply_of_three(const char *body, int status, struct push_result *out)
@@ -252,12 +236,7 @@ Test(getui, token_is_asked_for_with_a_signature)
 
 Test(getui, token_answers)
 {
-    static const struct {
-        int status;
-        const char *body;
-        enum rc rc;
-        const char *code;
-    } rows[] = {
+    static const struct provider_rig_token rows[] = {
         {200, "{\"code\":0,\"data\":{\"expire_time\":\"1700086400000\",\"token\":\"tok\"}}", RC_OK, NULL},
         {200, "{\"code\":0,\"data\":{\"expire_time\":1700086400000,\"token\":\"tok\"}}", RC_OK, NULL},
         {200, "{\"code\":0,\"data\":{\"expire_time\":\"1600000000000\",\"token\":\"tok\"}}", RC_RETRY, "malformed"},
@@ -271,19 +250,7 @@ Test(getui, token_answers)
         {503, "", RC_RETRY, "http-503"},
         {0, "", RC_RETRY, "timeout"},
     };
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        struct push_token token = {0};
-        const struct http_result answer = provider_rig_answer(rows[i].status, rows[i].body);
-        enum rc rc = provider_getui.token_reply(rig.self, &answer, RIG_NOW_US, &token, &err);
-        cr_assert_eq(rc, rows[i].rc, "%s: %s", rows[i].body, err.text);
-        if (rc == RC_OK) {
-            cr_assert_str_eq(token.text, "tok");
-            cr_assert_eq(token.expires_us, RIG_NOW_US + (int64_t)86400 * 1000000);
-            free(token.text);
-        } else {
-            cr_assert_str_eq(err.code, rows[i].code);
-        }
-    }
+    provider_rig_tokens(&rig, rows, ARRAY_SIZE(rows), "tok", 86400);
 }
 
 Test(getui, another_secret_is_another_credential)
@@ -304,9 +271,7 @@ Test(getui, another_secret_is_another_credential)
 
 Test(getui, settings_that_are_wrong_are_named)
 {
-    static const struct {
-        const char *more, *says;
-    } rows[] = {
+    static const struct provider_rig_wrong rows[] = {
         {",\"ttl\":5", "ttl"},
         {",\"ttl_s\":0", "ttl_s"},
         {",\"api_base\":\"http://example.com\"", "api_base"},
@@ -317,13 +282,7 @@ Test(getui, settings_that_are_wrong_are_named)
         {",\"channel\":{\"android\":{\"options\":7}}", "android"},
         {",\"channel\":{\"ios\":{\"aps\":{}}}", "aps"},
     };
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        char config[1024];
-        (void)snprintf(config, sizeof config, CONFIG, rows[i].more);
-        cr_assert_eq(provider_rig_try(&rig, &provider_getui, config, &err), RC_FATAL, "%s", rows[i].more);
-        cr_assert(strstr(err.text, rows[i].says) != NULL, "%s: %s", rows[i].more, err.text);
-        cr_assert(err_is_config(&err));
-    }
+    provider_rig_refuses(&rig, &provider_getui, CONFIG_HEAD, rows, ARRAY_SIZE(rows));
     cr_assert_eq(provider_rig_try(&rig, &provider_getui, "{\"app_id\":\"../x\"}", &err), RC_FATAL);
     cr_assert(strstr(err.text, "app_id") != NULL, "%s", err.text);
     provider_rig_put(&rig, "app.key", RIG_APP_KEY, 0644);

@@ -131,6 +131,49 @@ struct push_result provider_rig_reply(struct provider_rig *r, int status, const 
     return result;
 }
 
+void provider_rig_cases(struct provider_rig *r, const struct provider_rig_case *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct push_result result = provider_rig_reply(r, rows[i].status, rows[i].body);
+        cr_assert_eq(result.verdict, rows[i].verdict, "%s", rows[i].body);
+        cr_assert_str_eq(result.code, rows[i].code, "%s: %s", rows[i].body, result.code);
+        cr_assert_eq(result.renew_token, rows[i].renew, "%s", rows[i].body);
+        cr_assert_eq(result.retry_after_ms, rows[i].wait_ms, "%s", rows[i].body);
+        cr_assert_not(result.alone, "%s", rows[i].body);
+    }
+}
+
+void provider_rig_tokens(struct provider_rig *r, const struct provider_rig_token *rows, size_t n, const char *text,
+                         int64_t seconds)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct push_token token = {0};
+        struct err err = {0};
+        const struct http_result answer = provider_rig_answer(rows[i].status, rows[i].body);
+        enum rc rc = r->kind->token_reply(r->self, &answer, RIG_NOW_US, &token, &err);
+        cr_assert_eq(rc, rows[i].rc, "%s: %s", rows[i].body, err.text);
+        if (rc != RC_OK) {
+            cr_assert_str_eq(err.code, rows[i].code, "%s", rows[i].body);
+            continue;
+        }
+        cr_assert_str_eq(token.text, text);
+        cr_assert_eq(token.expires_us, RIG_NOW_US + seconds * 1000000);
+        free(token.text);
+    }
+}
+
+void provider_rig_refuses(struct provider_rig *r, const struct provider_kind *kind, const char *head,
+                          const struct provider_rig_wrong *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char config[1024];
+        struct err err = {0};
+        (void)snprintf(config, sizeof config, "%s%s}", head, rows[i].more);
+        cr_assert_eq(provider_rig_try(r, kind, config, &err), RC_FATAL, "%s", rows[i].more);
+        cr_assert(strstr(err.text, rows[i].says) != NULL && err_is_config(&err), "%s: %s", rows[i].more, err.text);
+    }
+}
+
 const char *provider_rig_header(const struct push_request *request, const char *name)
 {
     for (size_t i = 0; i < request->n_headers; i++) {

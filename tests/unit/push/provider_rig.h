@@ -36,6 +36,31 @@ enum rc provider_rig_request(struct provider_rig *r, const struct push_message *
 struct http_result provider_rig_answer(int status, const char *body);
 /* The answer to one message to "c1". */
 struct push_result provider_rig_reply(struct provider_rig *r, int status, const char *body);
+/* An answer to one message, and what it means; the message is not to go again by itself. */
+struct provider_rig_case {
+    int status;
+    const char *body;
+    enum push_verdict verdict;
+    const char *code;
+    bool renew;
+    int64_t wait_ms;
+};
+void provider_rig_cases(struct provider_rig *r, const struct provider_rig_case *rows, size_t n);
+/* An answer to a request for a token; OK has this text, and so many seconds from RIG_NOW_US on. */
+struct provider_rig_token {
+    int status;
+    const char *body;
+    enum rc rc;
+    const char *code; /* NULL with OK */
+};
+void provider_rig_tokens(struct provider_rig *r, const struct provider_rig_token *rows, size_t n, const char *text,
+                         int64_t seconds);
+/* Members behind those of head, an object that is still open: each is refused by a name. */
+struct provider_rig_wrong {
+    const char *more, *says;
+};
+void provider_rig_refuses(struct provider_rig *r, const struct provider_kind *kind, const char *head,
+                          const struct provider_rig_wrong *rows, size_t n);
 /* "Name: value" of a request; NULL: it does not have it. */
 const char *provider_rig_header(const struct push_request *request, const char *name);
 
