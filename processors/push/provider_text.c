@@ -2,6 +2,7 @@
 /* Members, times and pieces of requests of the vendors' kinds. */
 #include "push/provider_text.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <jansson.h>
 #include <string.h>
@@ -122,7 +123,8 @@ enum rc provider_payload_check(const struct push_message *m, struct err *err)
 void provider_hash(const char *name, const char *const *parts, size_t n, unsigned char out[32])
 {
     struct sha256_part hashed[HASH_PARTS_MAX + 1] = {{name, strlen(name) + 1}};
-    for (size_t i = 0; i < n && i < HASH_PARTS_MAX; i++) {
+    assert(n <= HASH_PARTS_MAX);
+    for (size_t i = 0; i < n; i++) {
         hashed[1 + i] = (struct sha256_part){parts[i], strlen(parts[i]) + 1}; /* the NUL tells them apart */
     }
     sha256_of_parts(hashed, n + 1, out);

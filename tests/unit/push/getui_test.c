@@ -173,6 +173,24 @@ Test(getui, codes_of_a_request)
     provider_rig_cases(&rig, rows, ARRAY_SIZE(rows));
 }
 
+/* What docs/express.md says of codes that nobody knows. */
+Test(getui, an_unknown_code_counts_by_its_status)
+{
+    static const struct {
+        int status;
+        enum push_verdict verdict;
+    } rows[] = {
+        {400, PUSH_PAYLOAD},       {401, PUSH_AUTH},          {402, PUSH_PROVIDER_DOWN}, {403, PUSH_AUTH},
+        {404, PUSH_PROVIDER_DOWN}, {405, PUSH_PROVIDER_DOWN}, {407, PUSH_PROVIDER_DOWN}, {408, PUSH_PROVIDER_DOWN},
+        {413, PUSH_PAYLOAD},       {418, PUSH_PAYLOAD},       {421, PUSH_PROVIDER_DOWN}, {425, PUSH_PROVIDER_DOWN},
+        {429, PUSH_THROTTLED},     {500, PUSH_PROVIDER_DOWN}, {503, PUSH_PROVIDER_DOWN}, {301, PUSH_PROVIDER_DOWN}};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct push_result result = provider_rig_reply(&rig, rows[i].status, "{\"code\":29998,\"msg\":\"new\"}");
+        cr_assert_eq(result.verdict, rows[i].verdict, "%d", rows[i].status);
+        cr_assert_str_eq(result.code, "29998");
+    }
+}
+
 static void reply_of_three(const char *body, int status, struct push_result *out)
 {
     const struct push_message m[3] = {provider_rig_message("c1"), provider_rig_message("c2"),
