@@ -98,6 +98,10 @@ struct delivery_processor {
     const char *const *outputs; /* topics it may emit to, NULL at the end */
     const char *dlq;            /* topic of its dead letters */
 
+    /* KiB of records that librdkafka reads ahead; 0 = 16384. Each record costs it half a KiB more than its bytes, so
+     * this is what decides about an instance's memory. Less than what is worked on in a second slows it down. */
+    int prefetch_kib;
+
     /* It can put a record off by itself (an outcome that says so). Then a key whose records take long does not fill the
      * memory and stop the others: what is too much behind it is started with event->behind, and must be settled
      * without a call, although earlier records of its key are still under way. */

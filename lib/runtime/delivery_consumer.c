@@ -5,9 +5,12 @@
 #include "kafka/conf.h"
 #include "runtime/delivery_internal.h"
 
+#define PREFETCH_KIB 16384
+
 static enum rc configure(rd_kafka_conf_t *conf, const struct delivery *d, struct err *err)
 {
     char session[16];
+    char prefetch[16];
     const struct {
         const char *key;
         const char *value;
@@ -28,12 +31,13 @@ static enum rc configure(rd_kafka_conf_t *conf, const struct delivery *d, struct
     };
     /* When so much waits, librdkafka sleeps for a second before it fetches again (fetch.queue.backoff.ms comes with
      * 2.2): these are memory, and records a second. */
-    static const char *const tuned[][2] = {
-        {"queued.max.messages.kbytes", "16384"},
+    const char *const tuned[][2] = {
+        {"queued.max.messages.kbytes", prefetch},
         {"queued.min.messages", "10000"},
         {"fetch.message.max.bytes", "262144"}, /* of each partition; a larger record still comes */
     };
 
+    snprintf(prefetch, sizeof(prefetch), "%d", d->proc->prefetch_kib > 0 ? d->proc->prefetch_kib : PREFETCH_KIB);
     snprintf(session, sizeof(session), "%d", (int)d->lim.session_ms);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         TRY(kafka_conf_set(conf, rows[i].key, rows[i].value, err));

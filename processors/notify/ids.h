@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ids that follow from what they stand for, so that whoever makes them again makes the same. */
+/*
+ * Ids that follow from what they stand for, so that whoever makes them again makes the same. They begin with the time
+ * that the event's id begins with, where that is of version 7 (RFC 9562): millions of them in an index are then filled
+ * at its end, and a page is read and logged once instead of again and again.
+ */
 #ifndef SLUICE_NOTIFY_IDS_H
 #define SLUICE_NOTIFY_IDS_H
 
@@ -9,12 +13,13 @@
 
 #define NOTIFY_MESSAGE_ID_LEN 32
 
-/* 32 hexadecimal digits of a hash of event, audience, recipient and kind. */
+/* 32 hexadecimal digits: of a hash of event, audience, recipient and kind; the first 12 are the event's time if its id
+ * says one. */
 void notify_message_id(const char *event_id, const char *aud, const char *recipient,
                        char out[NOTIFY_MESSAGE_ID_LEN + 1]);
-/* Of a notification's row: one for each message. */
+/* Of a notification's row: one for each message. Its first 48 bits are those of the message's id, if that is ours. */
 void notify_notification_id(const char *message_id, char out[UUID_TEXT_LEN + 1]);
-/* Of one message to one device. */
+/* Of one message to one device, begun in the same way. */
 void notify_delivery_id(const char *message_id, const char *appid, const char *cid, int64_t generation,
                         char out[UUID_TEXT_LEN + 1]);
 

@@ -17,6 +17,7 @@
 #include "runtime/process.h"
 #include "schemas/avro_set.h"
 
+#define PREFETCH_KIB 6144 /* some 10,000 messages: more than providers take in a second */
 #define TICK_MS 50
 #define RETRY_AFTER_CAP_MS ((int64_t)3600 * 1000)
 
@@ -382,6 +383,7 @@ static enum rc push_run(struct role_ctx *role, struct err *err)
                                                    .input = "notification.pushes",
                                                    .outputs = outputs,
                                                    .dlq = "notification.dlq",
+                                                   .prefetch_kib = PREFETCH_KIB,
                                                    .parks_behind = true,
                                                    .open = push_open,
                                                    .start = message_start,

@@ -21,7 +21,7 @@ struct session_options {
 };
 #define SESSION_SLACK_MS 3000
 
-#define SESSION_PREPARED_MAX 4
+#define SESSION_PREPARED_MAX 8
 
 struct session {
     const struct session_options *opt;

@@ -39,7 +39,7 @@ static const char DECIDE_SQL[] =
     "CROSS JOIN LATERAL (SELECT * FROM express_nodes e WHERE e.tracking_no = u.number AND e.decided IS NULL) x), "
     "d AS MATERIALIZED (SELECT n.*, CASE WHEN nth <= CASE WHEN $2::boolean OR anew OR NOT heard THEN 1 "
     "ELSE $3::bigint END AND NOT (anew AND EXISTS (SELECT FROM express_nodes e WHERE e.tracking_no = n.number "
-    "AND e.decided IS NOT NULL AND e.status = n.status AND e.node_at >= n.node_at)) THEN gen_random_uuid() END AS id "
+    "AND e.decided IS NOT NULL AND e.status = n.status AND e.node_at >= n.node_at)) THEN sluice_uuid7() END AS id "
     "FROM n), "
     "queue AS (INSERT INTO notify_queue (id, tracking_no, carrier, status, context, node_at, created_at, traceparent) "
     "SELECT d.id, d.number, d.carrier, d.status, d.context, d.node_at, now(), (SELECT c.traceparent "
@@ -144,7 +144,7 @@ static enum rc lock_waybills(struct session *s, struct express_number *numbers, 
         return RC_OK;
     }
     const char *params[] = {buf_str(&list)};
-    TRY(session_query(s, sql, 1, params, &res, err));
+    TRY(session_query_again(s, sql, 1, params, &res, err));
     note_known(numbers, n, res);
     return RC_OK;
 }
@@ -160,7 +160,7 @@ static enum rc decide(struct session *s, const struct express_number *numbers, s
     }
     (void)snprintf(max, sizeof max, "%" PRId64, nodes_max);
     const char *params[] = {buf_str(&list), parked ? "true" : "false", max};
-    return session_query(s, DECIDE_SQL, 3, params, out_res, err);
+    return session_query_again(s, DECIDE_SQL, 3, params, out_res, err);
 }
 
 static enum rc hold_parked(struct session *s, const struct express_number *numbers, size_t n, struct err *err)
