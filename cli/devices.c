@@ -22,18 +22,28 @@
 
 /* ---- ls ---- */
 
+/* It has no appid, and another row of the same phone counts (schemas/push_device.h). */
+#define PASSED_OVER "passed over: another row of this phone counts"
+
 #define LIST_FROM                                                                            \
     " FROM push_devices d WHERE d.%s = $1::text::%s AND ($2::bool OR d.is_active) ORDER BY " \
     "d.last_seen_at DESC NULLS LAST, d.appid, d.cid LIMIT $3::bigint"
 static const char LIST[] =
-    "SELECT d.appid || '/' || d.cid, d.user_id::text, d.merchant_id::text, d.platform, CASE WHEN d.is_active THEN "
-    "'active' ELSE coalesce('inactive: ' || d.inactive_reason, 'inactive') END, " SHOWN_TIME(
-        "d.last_seen_at") ", d.strikes, d.id" LIST_FROM;
+    "SELECT " PUSH_DEVICE_APPID("d") " || '/' || d.cid, d.user_id::text, d.merchant_id::text, d.platform, CASE WHEN "
+                                     "NOT " PUSH_DEVICE_COUNTS("d") " THEN '" PASSED_OVER "' WHEN d.is_active THEN "
+                                                                    "'active' ELSE coalesce('inactive: ' || "
+                                                                    "d.inactive_reason, 'inactive') END, " SHOWN_TIME(
+                                                                        "d.last_seen_at") ", d.strikes, d.id" LIST_FROM;
 static const char *const LIST_HEADS[] = {"DEVICE",    "USER",     "MERCHANT", "PLATFORM", "STATE",
                                          "LAST SEEN", ">STRIKES", "ID",       NULL};
+/* Beside the table's columns: passed_over. */
+#define DEVICE_JSON                                                                                                  \
+    "to_jsonb(d) || jsonb_build_object('appid', " PUSH_DEVICE_APPID("d") ", 'passed_over', NOT " PUSH_DEVICE_COUNTS( \
+        "d") ")"
 static const char LIST_JSON[] =
-    "SELECT jsonb_build_object('devices', coalesce(jsonb_agg(to_jsonb(x) ORDER BY "
-    "x.last_seen_at DESC NULLS LAST, x.appid, x.cid), '[]')) FROM (SELECT d.*" LIST_FROM ") x";
+    "SELECT jsonb_build_object('devices', coalesce(jsonb_agg(x.j ORDER BY "
+    "x.last_seen_at DESC NULLS LAST, x.appid, x.cid), '[]')) FROM (SELECT d.last_seen_at, d.appid, d.cid, " DEVICE_JSON
+    " AS j" LIST_FROM ") x";
 
 /* The one flag that says whose; NULL: none, or several. */
 static const char *who(const struct cli *cli, const char **out_column)
@@ -140,10 +150,10 @@ int device_missing(const char *command, const struct device *d)
 
 /* ---- show ---- */
 
-static const char SHOW[] =
-    "SELECT d.id, d.appid, d.cid, d.user_id::text, d.merchant_id::text, d.platform, d.locale, d.is_active, "
-    "d.inactive_reason, " SHOWN_TIME("d.inactive_at") ", d.strikes, " SHOWN_TIME("d.last_seen_at") ", " SHOWN_TIME(
-        "d.created_at") ", " SHOWN_TIME("d.updated_at") " FROM push_devices d WHERE " DEVICE_WHICH("d");
+static const char SHOW[] = "SELECT d.id, " PUSH_DEVICE_APPID(
+    "d") ", d.cid, d.user_id::text, d.merchant_id::text, d.platform, d.locale, d.is_active, "
+         "d.inactive_reason, " SHOWN_TIME("d.inactive_at") ", d.strikes, " SHOWN_TIME("d.last_seen_at") ", " SHOWN_TIME(
+             "d.created_at") ", " SHOWN_TIME("d.updated_at") " FROM push_devices d WHERE " DEVICE_WHICH("d");
 static const char *const SHOW_NAMES[] = {"id",       "appid",     "cid",        "user",    "merchant",
                                          "platform", "locale",    "active",     "because", "inactive",
                                          "strikes",  "last seen", "registered", "changed"};
@@ -156,9 +166,10 @@ static const char SENT[] =
 static const char *const SENT_HEADS[] = {"MESSAGE", "AUD",      "MADE", ">GEN",  "STATUS", ">ATTEMPTS",
                                          "VERDICT", "PROVIDER", "CODE", "ERROR", NULL};
 static const char SHOW_JSON[] =
-    "SELECT to_jsonb(d) || jsonb_build_object('deliveries', (SELECT coalesce(jsonb_agg(to_jsonb(x) ORDER BY "
-    "x.created_at DESC, x.id), '[]') FROM (SELECT * FROM push_deliveries p WHERE p.appid = d.appid AND p.cid = d.cid "
-    "ORDER BY p.created_at DESC, p.id " LAST ") x)) FROM push_devices d WHERE " DEVICE_WHICH("d");
+    "SELECT " DEVICE_JSON " || jsonb_build_object('deliveries', (SELECT coalesce(jsonb_agg(to_jsonb(x) ORDER BY "
+    "x.created_at DESC, x.id), '[]') FROM (SELECT * FROM push_deliveries p WHERE p.appid = " PUSH_DEVICE_APPID(
+        "d") " AND p.cid = d.cid "
+             "ORDER BY p.created_at DESC, p.id " LAST ") x)) FROM push_devices d WHERE " DEVICE_WHICH("d");
 
 static enum rc show(const struct cli *cli, const struct device *d, struct buf *out, bool *out_found, struct err *err)
 {

@@ -6,6 +6,7 @@
 #include <libpq-fe.h>
 
 #include "command.h"
+#include "schemas/push_device.h"
 
 struct device {
     const char *text; /* as it was typed */
@@ -14,10 +15,10 @@ struct device {
     const char *cid;
 };
 
-/* SQL: the row of table `row` that device_query()'s $1 to $3 mean. */
-#define DEVICE_WHICH(row)                                           \
-    "($1::text IS NULL OR " row ".id::text = lower($1::text)) AND " \
-    "($1::text IS NOT NULL OR (" row ".appid = $2::text AND " row ".cid = $3::text))"
+/* SQL: the row of push_devices, as `row`, that device_query()'s $1 to $3 mean. */
+#define DEVICE_WHICH(row)                                                                                        \
+    "($1::text IS NULL OR " row ".id::text = lower($1::text)) AND ($1::text IS NOT NULL OR (" PUSH_DEVICE_APPID( \
+        row) " = $2::text AND " row ".cid = $3::text AND " PUSH_DEVICE_COUNTS(row) "))"
 
 /* APPID/CID or the id of a row. REJECT: neither. *out points into text. */
 enum rc device_parse(const char *text, struct device *out, struct err *err) MUST_USE;

@@ -21,10 +21,13 @@
 static const char SEND[] =
     "INSERT INTO push_deliveries (id, message_id, aud, recipient_id, partition_key, appid, cid, platform, title, body, "
     "payload, expires_at) SELECT $4::uuid, left(md5('test' || $4), 16), w.aud, w.recipient, w.aud || ':' || "
-    "w.recipient, d.appid, d.cid, d.platform, 'test', 'sluice: test of this device, ' || to_char(now(), "
-    "'YYYY-MM-DD HH24:MI:SS') || ' UTC', '{\"test\": true}', now() + interval '10 minutes' FROM push_devices d, "
-    "LATERAL (SELECT CASE WHEN d.user_id IS NULL AND d.merchant_id IS NOT NULL THEN 'merchant' ELSE 'user' END AS aud, "
-    "coalesce(d.user_id::text, d.merchant_id::text, 'nobody') AS recipient) w WHERE " DEVICE_WHICH("d");
+    "w.recipient, " PUSH_DEVICE_APPID(
+        "d") ", d.cid, d.platform, 'test', 'sluice: test of this device, ' || to_char(now(), "
+             "'YYYY-MM-DD HH24:MI:SS') || ' UTC', '{\"test\": true}', now() + interval '10 minutes' FROM push_devices "
+             "d, "
+             "LATERAL (SELECT CASE WHEN d.user_id IS NULL AND d.merchant_id IS NOT NULL THEN 'merchant' ELSE 'user' "
+             "END AS aud, "
+             "coalesce(d.user_id::text, d.merchant_id::text, 'nobody') AS recipient) w WHERE " DEVICE_WHICH("d");
 
 static const char STANDING[] =
     "SELECT status, verdict, provider, provider_code, response_status, attempt_count, last_error, EXISTS (SELECT FROM "

@@ -13,6 +13,7 @@
 #include "pg/migrate.h"
 #include "pg/rls.h"
 #include "schemas/embedded.h"
+#include "schemas/push_device.h"
 
 #define STATEMENT_TIMEOUT_MS 10000
 #define VERSION_MIN 150000
@@ -200,6 +201,28 @@ static void check_index(struct doctor *d, PGconn *conn)
     doctor_hint(d, "%s", cure + strlen(NOTIFY_INDEX_CURE));
 }
 
+/* Tables from before may have them: they count as devices of the usual app, see schemas/push_device.h. */
+static void check_devices(struct doctor *d, PGconn *conn)
+{
+    PGresult *res CLEANUP(pg_clearp) = NULL;
+    struct err err;
+
+    if (pg_exec(conn,
+                "SELECT count(*), count(*) FILTER (WHERE NOT counts) FROM (SELECT " PUSH_DEVICE_COUNTS(
+                    "d") " AS counts FROM push_devices d WHERE d.appid IS NULL LIMIT 10000) x",
+                &res, &err) != RC_OK) {
+        doctor_say(d, "devices", DOCTOR_FAIL, "%s", err.text);
+    } else if (pg_int(res, 0, 0, 0) == 0) {
+        doctor_say(d, "devices", DOCTOR_OK, "all rows of push_devices have an appid");
+    } else {
+        doctor_say(d, "devices", DOCTOR_WARN,
+                   "%" PRId64 " rows of push_devices have no appid and count as \"" PUSH_APPID_DEFAULT "\"; %" PRId64
+                   " of them are passed over, for another row of their phone counts",
+                   pg_int(res, 0, 0, 0), pg_int(res, 0, 1, 0));
+        doctor_hint(d, "each gets its appid when its phone registers; make what writes them name one");
+    }
+}
+
 static void check_clock(struct doctor *d, PGconn *conn)
 {
     PGresult *res CLEANUP(pg_clearp) = NULL;
@@ -247,5 +270,6 @@ void doctor_database(struct doctor *d)
         check_privileges(d, conn);
         check_rls(d, conn);
         check_index(d, conn);
+        check_devices(d, conn);
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `sluice notify preview`: the role's rules over one event, in a transaction that only reads. */
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -87,7 +88,7 @@ static void json_message(const struct notify_batch *b, const struct notify_messa
     put_text(out, "locale", templates_locale(rules->templates, m->locale));
     put_text(out, "title", m->text.title);
     put_text(out, "body", m->text.body);
-    buf_puts(out, ",\"devices\":[");
+    buf_printf(out, ",\"devices_left_out\":%" PRId64 ",\"devices\":[", r->left_out);
     for (size_t i = 0; i < r->n_devices; i++) {
         buf_puts(out, i > 0 ? ",{\"appid\":" : "{\"appid\":");
         buf_json_string(out, r->devices[i].appid, strlen(r->devices[i].appid));
@@ -139,6 +140,9 @@ static void text_message(const struct notify_batch *b, const struct notify_messa
         const struct notify_device *d = &r->devices[i];
         buf_printf(out, "  device  %s/%s%s%s\n", d->appid, d->cid, d->platform != NULL ? "  " : "",
                    d->platform != NULL ? d->platform : "");
+    }
+    if (r->left_out > 0) {
+        buf_printf(out, "  left out  %" PRId64 " more active devices, beyond notify.devices.max\n", r->left_out);
     }
 }
 

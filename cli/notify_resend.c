@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `sluice notify resend`: looks, asks, sends again. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -75,6 +76,9 @@ static void print_one(const struct job *j, const struct resend *r, struct buf *o
         if (r->under_way > 0) {
             buf_printf(out, ", under way to %zu", r->under_way);
         }
+        if (r->left_out > 0) {
+            buf_printf(out, ", %" PRId64 " left out beyond notify.devices.max", r->left_out);
+        }
         buf_putc(out, '\n');
         return;
     }
@@ -87,9 +91,9 @@ static void print_one(const struct job *j, const struct resend *r, struct buf *o
     buf_json_string(out, r->recipient, strlen(r->recipient));
     buf_printf(out,
                ",\"aud\":\"%s\",\"send_status\":\"%s\",\"generation\":%lld,\"result\":\"%s\",\"accepted\":%zu,"
-               "\"under_way\":%zu,\"devices\":[",
+               "\"under_way\":%zu,\"devices_left_out\":%" PRId64 ",\"devices\":[",
                r->aud, r->send_status, (long long)(r->generation + (r->state == RESEND_DONE ? 1 : 0)),
-               resend_state_name(r->state), r->accepted, r->under_way);
+               resend_state_name(r->state), r->accepted, r->under_way, r->left_out);
     for (size_t i = 0; i < r->n_devices; i++) {
         buf_puts(out, i > 0 ? ",{\"appid\":" : "{\"appid\":");
         buf_json_string(out, r->devices[i].appid, strlen(r->devices[i].appid));

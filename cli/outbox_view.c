@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "outbox_row.h"
+#include "schemas/push_device.h"
 
 #define TIME(column) "to_char(" column ", 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
 #define LIST_TIME(column) "to_char(" column ", 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
@@ -55,8 +56,9 @@ const struct outbox_view OUTBOX_VIEWS[] = {
             ", x.state AS status, x.stands, x.last_error, " PROCESSED ", " QUEUE ", " CREATED ", x.traceparent",
      .json = "coalesce((SELECT jsonb_agg(to_jsonb(n) ORDER BY n.aud, n.message_id)"
              " FROM express_notifications n WHERE n.event_id = x.id), '[]') AS notifications",
-     .detail = "SELECT format('notification %s  %s:%s  generation %s  %s%s', message_id, aud, recipient_id, generation,"
-               " send_status, ': ' || coalesce(last_error, reason))"
+     .detail = "SELECT format('notification %s  %s:%s  generation %s  %s%s%s', message_id, aud, recipient_id,"
+               " generation, send_status, ': ' || coalesce(last_error, reason), '; ' || devices_left_out"
+               " || ' devices left out beyond notify.devices.max')"
                " FROM express_notifications WHERE event_id = $1 ORDER BY aud, message_id"},
 
     {.source = "push",
@@ -77,14 +79,17 @@ const struct outbox_view OUTBOX_VIEWS[] = {
             " x.provider_code, x.response_status, x.last_error, " NEXT_ATTEMPT ", " EXPIRES ", " DELIVERED ", " QUEUE
             ", " CREATED ", " UPDATED ", x.traceparent, x.title, x.body, x.payload::text",
      .json = "(SELECT to_jsonb(n) FROM express_notifications n WHERE n.message_id = x.message_id) AS notification,"
-             " (SELECT to_jsonb(d) FROM push_devices d WHERE d.appid = x.appid AND d.cid = x.cid) AS device",
+             " (SELECT to_jsonb(d) FROM push_devices d WHERE " PUSH_DEVICE_APPID(
+                 "d") " = x.appid AND d.cid = x.cid"
+                      " AND " PUSH_DEVICE_COUNTS("d") " ORDER BY d.last_seen_at DESC NULLS LAST LIMIT 1) AS device",
      .detail = "WITH p AS (SELECT message_id, appid, cid FROM push_deliveries WHERE id = $1)"
                " SELECT format('notification of %s %s  %s:%s  generation %s  %s%s', n.tracking_no, n.status, n.aud,"
                "  n.recipient_id, n.generation, n.send_status, ': ' || coalesce(n.last_error, n.reason))"
                " FROM p JOIN express_notifications n USING (message_id)"
                " UNION ALL SELECT format('device %s  %s%s', CASE WHEN d.is_active THEN 'active' ELSE 'inactive' END,"
                "  d.strikes || ' strikes', ': ' || d.inactive_reason)"
-               " FROM p JOIN push_devices d USING (appid, cid)"},
+               " FROM p JOIN push_devices d ON " PUSH_DEVICE_APPID("d") " = p.appid AND d.cid = p.cid"
+                                                                        " AND " PUSH_DEVICE_COUNTS("d")},
 };
 const size_t OUTBOX_VIEWS_N = ARRAY_SIZE(OUTBOX_VIEWS);
 

@@ -35,9 +35,10 @@ const struct command NOTIFY_CHILDREN[NOTIFY_CHILDREN_N] = {
      .help = "Send notifications again: a new generation, which providers do not take for what they have seen.",
      .more =
          "NOTIFICATION is an id of express_notifications or a message_id. Devices that have accepted it or that it\n"
-         "is under way to are left out. --dry-run shows what would be sent; without a terminal it needs --yes.\n"
-         "Exit code 3 when some have expired or have no device to go to, 4 for an unknown one, 75 when somebody\n"
-         "else was faster.",
+         "is under way to are left out, and who has muted such things is not told. --dry-run shows what would be\n"
+         "sent; without a terminal it needs --yes.\n"
+         "Exit code 3 when some have expired, are muted or have no device to go to, 4 for an unknown one, 75 when\n"
+         "somebody else was faster.",
      FLAGS(RESEND_FLAGS),
      .args_max = -1,
      .run = cmd_notify_resend},

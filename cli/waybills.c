@@ -137,8 +137,8 @@ static const char QUEUE[] =
 static const char *const QUEUE_HEADS[] = {"QUEUE ROW", "NODE AT", "STATUS", "PROCESS", "PROCESSED", "REASON", NULL};
 
 static const char NOTIFICATIONS[] =
-    "SELECT e.message_id, e.aud, e.recipient_id, e.status, e.send_status, coalesce(e.last_error, "
-    "e.reason), " SHOWN_TIME(
+    "SELECT e.message_id, e.aud, e.recipient_id, e.status, e.send_status, concat_ws('; ', coalesce(e.last_error, "
+    "e.reason), e.devices_left_out || ' devices left out beyond notify.devices.max'), " SHOWN_TIME(
         "e.updated_at") ", e.title FROM express_notifications e WHERE e.tracking_no = $1 ORDER BY e.created_at, e.aud "
                         "DESC, e.message_id LIMIT 1000";
 static const char *const NOTIFICATION_HEADS[] = {"MESSAGE", "AUD",     "RECIPIENT", "STATUS", "SENT",

@@ -17,7 +17,8 @@
  *     status that we do not know, no waybill, too old                skipped
  *     superseded: older than what people were told last, or behind it on the way (a difficulty may come at any time)
  *     its order is not there (or hidden), has neither user nor merchant
- *     else each of the two is told, but whoever has muted this status
+ *     else each of the two is told. Whoever has muted this status gets a notification without targets, unless nobody
+ *     is left to be told: then the row is skipped
  *
  * Thread: one at a time.
  */
@@ -75,6 +76,7 @@ struct notify_recipient {
     const char *id;
     struct notify_device *devices; /* active ones, the one seen last first; at most devices_max */
     size_t n_devices, max_devices;
+    int64_t left_out;        /* active ones beyond devices_max */
     uint32_t muted;          /* bit s: status s; bit 0: all */
     int64_t inactive, other; /* without active devices: how many inactive ones, how many known by the other identity */
 };
@@ -90,7 +92,8 @@ struct notify_message {
     char notification_id[UUID_TEXT_LEN + 1]; /* what it gets, or has */
     size_t recipient;                        /* number */
     bool muted;
-    bool writes; /* false: muted, or it stands from before and is on its way or has arrived */
+    bool writes; /* false: all have muted it, or it stands from before */
+    bool sends;  /* of one that is written: to the devices of its recipient. false: it says why not */
     struct notify_known known;
     int locale;
     struct rendered text;
@@ -138,7 +141,7 @@ void notify_decide_orders(struct notify_batch *b);
 void notify_decide_events(struct notify_batch *b, const struct notify_rules *rules);
 void notify_decide_notifications(struct notify_batch *b, const struct notify_rules *rules);
 
-/* One more device of a recipient; false: it has as many as it may have. */
+/* One more device of a recipient; false: it has as many as it may have, and one is left out. */
 bool notify_recipient_add(struct notify_batch *b, struct notify_recipient *r, const struct notify_device *d,
                           size_t max);
 

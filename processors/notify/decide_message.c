@@ -101,6 +101,16 @@ static const char *make_payload(struct notify_batch *b, const struct notify_item
     return arena_strndup(&b->arena, buf_str(&out), out.len);
 }
 
+/* One that is there from before stays, unless it had no device, or reached none: then it is tried again. How one has
+ * failed stays as well while it is muted. */
+static bool stands(const struct notify_message *m)
+{
+    if (!m->known.found || strcmp(m->known.send_status, "no-targets") == 0) {
+        return false;
+    }
+    return m->muted || strcmp(m->known.send_status, "failed") != 0;
+}
+
 static void decide_message(struct notify_batch *b, struct notify_item *it, struct notify_message *m,
                            const struct notify_rules *rules)
 {
@@ -110,16 +120,17 @@ static void decide_message(struct notify_batch *b, struct notify_item *it, struc
         (void)snprintf(m->notification_id, sizeof(m->notification_id), "%s", m->known.id);
     }
     m->muted = is_muted(r, it->ev.status);
-    /* One that stands stays, unless it had no device, or reached none: then it is tried again. */
-    bool stands = m->known.found && strcmp(m->known.send_status, "no-targets") != 0 &&
-                  strcmp(m->known.send_status, "failed") != 0;
-    m->writes = !m->muted && !stands;
+    m->writes = !stands(m);
+    m->sends = m->writes && !m->muted && r->n_devices > 0;
     m->locale = locale_of(r, rules);
     const struct template_values values = {
         .tracking_no = it->ev.tracking_no, .carrier = it->ev.carrier, .context = it->context};
     templates_render(rules->templates, m->locale, r->aud, it->ev.status, &values, rules->title_max, rules->body_max,
                      &b->arena, &m->text);
-    if (r->n_devices > 0) {
+    if (m->muted) {
+        m->reason = NOTIFY_MUTED;
+        m->last_error = notify_reason_text(m->reason);
+    } else if (r->n_devices > 0) {
         m->payload = make_payload(b, it, m, r);
     } else {
         no_devices(b, m, r);
@@ -144,7 +155,7 @@ static void end_unless_told(struct notify_item *it)
     it->result = notify_reason_result(it->reason);
     it->last_error = it->reason != NOTIFY_NO_REASON ? notify_reason_text(it->reason) : NULL;
     for (size_t k = 0; k < it->n_messages && it->reason != NOTIFY_NO_REASON; k++) {
-        it->messages[k].writes = false;
+        it->messages[k].writes = it->messages[k].sends = false;
     }
 }
 

@@ -75,8 +75,8 @@ struct notify {
     struct notify_batch batch;
     struct notify_written written; /* by the last apply; counted when it is committed */
     struct metric *events[NOTIFY_REASONS], *late;
-    struct metric *notifications[NOTIFY_AUDS][2]; /* pending, no-targets */
-    struct metric *deliveries;
+    struct metric *notifications[NOTIFY_AUDS][NOTIFY_REASONS]; /* those of notifications; none: pending */
+    struct metric *deliveries, *left_out;
 };
 
 enum rc notify_rules_load(const struct config *cfg, struct templates **out_templates, struct notify_rules *out,
@@ -139,14 +139,28 @@ static enum rc notify_apply(void *self, PGconn *conn, const struct dbproc_event 
     return notify_store_write(s->store, conn, &s->batch, &s->rules, &s->written, err);
 }
 
+static void count_message(struct notify *s, const struct notify_item *it, const struct notify_message *m)
+{
+    const struct notify_recipient *r = &s->batch.recipients[m->recipient];
+
+    if (!m->writes) {
+        return;
+    }
+    metric_inc(s->notifications[r->aud][m->reason]);
+    if (m->sends && r->left_out > 0) {
+        metric_add(s->left_out, (double)r->left_out);
+        log_warn("notify",
+                 "a recipient has more devices than notify.devices.max: those not seen for longest are not told",
+                 KV_S("tracking_no", it->ev.tracking_no), KV_S("aud", notify_aud_name(r->aud)),
+                 KV_S("recipient_id", r->id), KV_I("told", (int64_t)r->n_devices), KV_I("left_out", r->left_out));
+    }
+}
+
 static void count_item(struct notify *s, const struct notify_item *it)
 {
     metric_inc(it->result == NOTIFY_LATE ? s->late : s->events[it->reason]);
     for (size_t k = 0; k < it->n_messages; k++) {
-        const struct notify_recipient *r = &s->batch.recipients[it->messages[k].recipient];
-        if (it->messages[k].writes) {
-            metric_inc(s->notifications[r->aud][r->n_devices > 0 ? 0 : 1]);
-        }
+        count_message(s, it, &it->messages[k]);
     }
     /* last_error names ids, times and policies; the carrier's words are never in it. */
     if (it->result == NOTIFY_FAILED) {
@@ -183,15 +197,21 @@ static void make_metrics(struct notify *s)
     s->late = metric_counter(EVENTS, "result=\"late\",reason=\"\"");
 #undef EVENTS
     for (int aud = 0; aud < NOTIFY_AUDS; aud++) {
-        for (int k = 0; k < 2; k++) {
-            s->notifications[aud][k] = metric_counter(
-                "sluice_notify_notifications_total",
-                "Notifications written, by audience and whether they have devices.", "aud=\"%s\",status=\"%s\"",
-                notify_aud_name((enum notify_aud)aud), k == 0 ? "pending" : "no-targets");
+        for (int i = 0; i < NOTIFY_REASONS; i++) {
+            enum notify_reason reason = (enum notify_reason)i;
+            if (i == NOTIFY_NO_REASON || notify_reason_is_of_notification(reason)) {
+                s->notifications[aud][i] =
+                    metric_counter("sluice_notify_notifications_total",
+                                   "Notifications written, by audience, whether they have devices, and why not.",
+                                   "aud=\"%s\",status=\"%s\",reason=\"%s\"", notify_aud_name((enum notify_aud)aud),
+                                   i == NOTIFY_NO_REASON ? "pending" : "no-targets", notify_reason_code(reason));
+            }
         }
     }
     s->deliveries = metric_counter("sluice_notify_deliveries_total",
                                    "Deliveries to devices that were written or put back on the road.", NULL);
+    s->left_out = metric_counter("sluice_notify_devices_left_out_total",
+                                 "Active devices that were not told because their recipient has too many.", NULL);
 }
 
 static void notify_free(struct notify *s)

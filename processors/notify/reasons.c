@@ -39,6 +39,11 @@ const char *notify_reason_text(enum notify_reason reason)
     return TABLE[reason].text;
 }
 
+bool notify_reason_is_of_notification(enum notify_reason reason)
+{
+    return reason >= NOTIFY_NO_DEVICE_ROWS || reason == NOTIFY_ROWS_HIDDEN || reason == NOTIFY_MUTED;
+}
+
 enum notify_result notify_reason_result(enum notify_reason reason)
 {
     return TABLE[reason].result;

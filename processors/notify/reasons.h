@@ -6,6 +6,8 @@
 #ifndef SLUICE_NOTIFY_REASONS_H
 #define SLUICE_NOTIFY_REASONS_H
 
+#include <stdbool.h>
+
 /* What becomes of an event's row: notify_queue.process_status. */
 enum notify_result {
     NOTIFY_QUEUED,  /* a notification stands for it */
@@ -24,7 +26,7 @@ enum notify_reason {
     NOTIFY_NO_RECIPIENTS,
     NOTIFY_SUPERSEDED,
     NOTIFY_TOO_OLD,
-    NOTIFY_MUTED,
+    NOTIFY_MUTED, /* of a notification too: beside one that is told */
     NOTIFY_UNKNOWN_STATUS,
     NOTIFY_EMPTY_TEXT,
     /* of a notification without targets */
@@ -38,6 +40,8 @@ const char *notify_result_name(enum notify_result result); /* "queued"; static *
 const char *notify_reason_code(enum notify_reason reason); /* "order_not_found"; "" for none; static */
 /* With what last_error begins: "order not found for waybill"; more may follow behind ": ". Static. */
 const char *notify_reason_text(enum notify_reason reason);
+/* May a notification have it? */
+bool notify_reason_is_of_notification(enum notify_reason reason);
 /* What an event with this reason becomes. */
 enum notify_result notify_reason_result(enum notify_reason reason);
 

@@ -12,11 +12,9 @@
 
 #define NAMES_BYTES_MAX ((size_t)4 << 20)
 
-static const char *const STATES[] = {[RESEND_READY] = "ready",
-                                     [RESEND_EXPIRED] = "expired",
-                                     [RESEND_NOBODY] = "nobody",
-                                     [RESEND_CHANGED] = "changed",
-                                     [RESEND_DONE] = "done"};
+static const char *const STATES[] = {
+    [RESEND_READY] = "ready",   [RESEND_MUTED] = "muted",     [RESEND_EXPIRED] = "expired",
+    [RESEND_NOBODY] = "nobody", [RESEND_CHANGED] = "changed", [RESEND_DONE] = "done"};
 
 const char *resend_state_name(enum resend_state state)
 {
@@ -42,11 +40,13 @@ static const char *keep(struct arena *a, const PGresult *res, int row, int col)
 }
 
 /* When what was sent expires is in its deliveries; without any it follows from when it happened. */
-#define COLUMNS                                                                                                    \
-    "SELECT n.id::text, n.message_id, n.aud, n.recipient_id::text, n.tracking_no, n.status, n.send_status,"        \
-    " n.generation, coalesce((SELECT max(d.expires_at) FROM push_deliveries d WHERE d.message_id = n.message_id)," \
-    "  coalesce((SELECT q.node_at FROM notify_queue q WHERE q.id = n.event_id), n.created_at)"                     \
-    "   + $2::bigint * interval '1 second') <= now(), coalesce(n.title, '') <> '' AND coalesce(n.body, '') <> ''"  \
+#define COLUMNS                                                                                                      \
+    "SELECT n.id::text, n.message_id, n.aud, n.recipient_id::text, n.tracking_no, n.status, n.send_status,"          \
+    " n.generation, coalesce((SELECT max(d.expires_at) FROM push_deliveries d WHERE d.message_id = n.message_id),"   \
+    "  coalesce((SELECT q.node_at FROM notify_queue q WHERE q.id = n.event_id), n.created_at)"                       \
+    "   + $2::bigint * interval '1 second') <= now(), coalesce(n.title, '') <> '' AND coalesce(n.body, '') <> '',"   \
+    " EXISTS (SELECT FROM notify_mutes m WHERE m.aud = n.aud AND m.recipient_id = n.recipient_id::text AND m.status" \
+    "  IN ('*', n.status) AND (m.muted_until IS NULL OR m.muted_until > now()))"                                     \
     " FROM express_notifications n WHERE "
 #define ORDER " ORDER BY n.created_at, n.message_id LIMIT 1001"
 
@@ -93,17 +93,19 @@ static enum rc find_devices(PGconn *conn, const struct resend_types *types, cons
 #define HAS(statuses)                                                                                                \
     "EXISTS (SELECT FROM push_deliveries p WHERE p.message_id = $2 AND p.appid = " DEVICE_APPID " AND p.cid = d.cid" \
     " AND p.status IN (" statuses "))"
-    char *sql CLEANUP(freep) = xasprintf(
-        "SELECT " DEVICE_APPID ", d.cid, d.platform, " HAS("'delivered'") ", " HAS(
-            "'pending', 'retrying'") " FROM push_devices d WHERE d.%s = $1::%s AND d.is_active AND " DEVICE_USABLE
-                                     " ORDER BY d.last_seen_at DESC NULLS LAST, 1, d.cid LIMIT %zu",
-        user ? "user_id" : "merchant_id", type->name, opt->devices_max);
+    char *sql CLEANUP(freep) =
+        xasprintf("SELECT " DEVICE_APPID ", d.cid, d.platform, " HAS("'delivered'") ", " HAS(
+                      "'pending', 'retrying'") ", count(*) OVER () FROM push_devices d WHERE d.%s = $1::%s AND "
+                                               "d.is_active AND " DEVICE_USABLE
+                                               " ORDER BY d.last_seen_at DESC NULLS LAST, 1, d.cid LIMIT %zu",
+                  user ? "user_id" : "merchant_id", type->name, opt->devices_max);
 
     if (!column_takes(type, r->recipient)) {
         return RC_OK;
     }
     TRY(pg_query(conn, sql, 2, params, &res, err));
     r->devices = arena_alloc(a, ((size_t)PQntuples(res) + 1) * sizeof(*r->devices));
+    r->left_out = PQntuples(res) > 0 ? pg_int(res, 0, 5, 0) - PQntuples(res) : 0;
     for (int k = 0; k < PQntuples(res); k++) {
         bool accepted = pg_text(res, k, 3)[0] == 't';
         bool under_way = pg_text(res, k, 4)[0] == 't';
@@ -140,10 +142,12 @@ enum rc resend_find(PGconn *conn, const struct resend_types *types, const char *
                              .status = keep(a, res, k, 5),
                              .send_status = keep(a, res, k, 6),
                              .generation = pg_int(res, k, 7, 0),
-                             .expired = pg_text(res, k, 8)[0] == 't'};
+                             .expired = pg_text(res, k, 8)[0] == 't',
+                             .muted = pg_text(res, k, 10)[0] == 't'};
         TRY(find_devices(conn, types, opt, a, r, err));
         bool empty = pg_text(res, k, 9)[0] != 't'; /* an empty text leaves nobody's table */
-        r->state = r->expired && !opt->force    ? RESEND_EXPIRED
+        r->state = r->muted                     ? RESEND_MUTED
+                   : r->expired && !opt->force  ? RESEND_EXPIRED
                    : r->n_devices == 0 || empty ? RESEND_NOBODY
                                                 : RESEND_READY;
     }
@@ -155,6 +159,7 @@ enum rc resend_find(PGconn *conn, const struct resend_types *types, const char *
 
 #define RAISE                                                                                              \
     "UPDATE express_notifications SET generation = generation + 1, last_error = NULL, reason = NULL,"      \
+    " devices_left_out = nullif($3::int, 0),"                                                              \
     " send_status = CASE send_status WHEN 'success' THEN 'success' ELSE 'pending' END, updated_at = now()" \
     " WHERE id = $1::%s AND generation = $2::int"
 
@@ -208,11 +213,13 @@ static enum rc act(PGconn *conn, const struct resend_types *types, struct resend
     PGresult *res CLEANUP(pg_clearp) = NULL;
     char *sql CLEANUP(freep) = xasprintf(RAISE, types->id.name);
     char generation[24];
+    char left_out[24];
 
     (void)snprintf(generation, sizeof(generation), "%" PRId64, r->generation);
-    const char *params[] = {r->id, generation};
+    (void)snprintf(left_out, sizeof(left_out), "%" PRId64, r->left_out);
+    const char *params[] = {r->id, generation, left_out};
     TRY(pg_exec(conn, "BEGIN", NULL, err));
-    TRY(pg_query(conn, sql, 2, params, &res, err));
+    TRY(pg_query(conn, sql, 3, params, &res, err));
     if (strcmp(PQcmdTuples(res), "1") != 0) {
         r->state = RESEND_CHANGED;
         return pg_exec(conn, "ROLLBACK", NULL, err);

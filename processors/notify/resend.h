@@ -3,7 +3,8 @@
  * Sends a notification again on purpose: a new generation, so that providers do not take it for what they have seen.
  * Looks first, then acts by compare-and-set on the generation that was seen, one transaction a notification.
  *
- * Devices that have accepted it, in whatever generation, and those it is under way to are left out.
+ * Devices that have accepted it, in whatever generation, and those it is under way to are left out. Who has muted it by
+ * now is not told.
  * Thread: that of the session.
  */
 #ifndef SLUICE_NOTIFY_RESEND_H
@@ -22,6 +23,7 @@
 
 enum resend_state {
     RESEND_READY,
+    RESEND_MUTED,   /* its recipient does not want to hear of such things */
     RESEND_EXPIRED, /* nobody wants to hear of it any more; only with force */
     RESEND_NOBODY,  /* no device that is active, or all of them have it */
     RESEND_CHANGED, /* somebody else was faster */
@@ -37,10 +39,11 @@ struct resend_device {
 struct resend {
     const char *id, *message_id, *aud, *recipient, *tracking_no, *status, *send_status;
     int64_t generation; /* as seen */
-    bool expired;
+    bool expired, muted;
     struct resend_device *devices; /* to be told */
     size_t n_devices;
-    size_t accepted, under_way; /* left out */
+    size_t accepted, under_way; /* not told once more */
+    int64_t left_out;           /* active ones beyond devices_max */
     enum resend_state state;
 };
 

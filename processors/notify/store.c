@@ -28,6 +28,7 @@ static const struct column_type TYPES[STORE_TYPES] = {
     [T_DEVICE_MERCHANT] = {.table = "push_devices", .column = "merchant_id"},
     [T_NOTIFICATION] = {.table = "express_notifications", .column = "id"},
     [T_RECIPIENT] = {.table = "express_notifications", .column = "recipient_id"},
+    [T_LEFT_OUT] = {.table = "express_notifications", .column = "devices_left_out"}, /* only that it is there */
 };
 
 /* Indexes over message_id, those that serve first. */

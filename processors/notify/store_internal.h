@@ -22,6 +22,7 @@ enum store_type {
     T_DEVICE_MERCHANT,
     T_NOTIFICATION,
     T_RECIPIENT,
+    T_LEFT_OUT,
     STORE_TYPES
 };
 
@@ -46,6 +47,7 @@ struct notify_store {
 #define S_MUTES "notify_mutes"
 #define S_KNOWN "notify_known"
 #define S_COUNTS "notify_counts"
+#define S_BEYOND "notify_beyond"
 #define S_NOTIFICATIONS "notify_notifications"
 #define S_DELIVERIES "notify_deliveries"
 #define S_QUEUE "notify_queue_rows"

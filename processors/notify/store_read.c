@@ -50,8 +50,18 @@ enum rc store_prepare_reads(struct notify_store *s, PGconn *conn, struct err *er
     TRY(store_prepare_notify(conn, S_DEVICES,
                              xasprintf(DEVICES_OF("1", "user_id") " UNION ALL " DEVICES_OF(
                                            "2", "merchant_id") " ORDER BY 1, 6 DESC NULLS LAST, 2, 3",
-                                       user, s->devices_max, merchant, s->devices_max),
+                                       user, s->devices_max + 1, merchant, s->devices_max + 1),
                              err));
+#define NUMBER_OF(column, value)                                                                                       \
+    "(SELECT count(*) FROM (SELECT DISTINCT " DEVICE_APPID ", d.cid FROM push_devices d WHERE d." column " = u." value \
+    " AND d.is_active AND " DEVICE_USABLE " LIMIT 1000) x)"
+    TRY(store_prepare_notify(
+        conn, S_BEYOND,
+        xasprintf("SELECT " NUMBER_OF("user_id", "a") " + " NUMBER_OF(
+                      "merchant_id", "b") " FROM unnest($1::text[]::%s[], $2::text[]::%s[]) " NUMBERED
+                                          "(a, b, n) ORDER BY u.n",
+                  user, merchant),
+        err));
     TRY(store_prepare_notify(conn, S_MUTES,
                              xasprintf("SELECT u.n, m.status FROM unnest($1::text[], $2::text[]) " NUMBERED
                                        "(a, r, n) JOIN notify_mutes m ON m.aud = u.a AND m.recipient_id = u.r"
@@ -223,7 +233,40 @@ static enum rc read_devices(struct notify_store *s, PGconn *conn, struct notify_
                                         .cid = keep(b, res, k, 2),
                                         .platform = keep(b, res, k, 3),
                                         .locale = keep(b, res, k, 4)};
-        (void)notify_recipient_add(b, &b->recipients[number(res, k, n)], &d, s->devices_max);
+        struct notify_recipient *r = &b->recipients[number(res, k, n)];
+        r->left_out += notify_recipient_add(b, r, &d, s->devices_max) ? 0 : 1;
+    }
+    return RC_OK;
+}
+
+/* Of recipients that have more than they may have one was read beyond them: how many there are. */
+static enum rc read_beyond(struct notify_store *s, PGconn *conn, struct notify_batch *b, struct err *err)
+{
+    PGresult *res CLEANUP(pg_clearp) = NULL;
+    size_t n = 0;
+
+    store_texts_begin(s, 2);
+    for (size_t i = 0; i < b->recipient_keys.n; i++) {
+        const struct notify_recipient *r = &b->recipients[i];
+        if (r->left_out > 0) {
+            binary_text(&s->column[0], r->aud == NOTIFY_USER ? r->id : NULL);
+            binary_text(&s->column[1], r->aud == NOTIFY_USER ? NULL : r->id);
+            n++;
+        }
+    }
+    store_texts_end(s, 2, n);
+    if (n == 0) {
+        return RC_OK;
+    }
+    TRY(binary_query(conn, S_BEYOND, s->column, 2, &res, err));
+    int row = 0;
+    for (size_t i = 0; i < b->recipient_keys.n; i++) {
+        struct notify_recipient *r = &b->recipients[i];
+        if (r->left_out > 0) {
+            int64_t there = binary_get_int(res, row++, 0, 0);
+            int64_t told = (int64_t)r->n_devices;
+            r->left_out = there > told ? there - told : 0; /* some may have gone between the two questions */
+        }
     }
     return RC_OK;
 }
@@ -316,6 +359,7 @@ enum rc notify_store_decide(struct notify_store *s, PGconn *conn, struct notify_
     notify_decide_events(b, rules);
     if (b->n_messages > 0) {
         TRY(read_devices(s, conn, b, err));
+        TRY(read_beyond(s, conn, b, err));
         TRY(read_counts(s, conn, b, err));
         TRY(read_mutes(s, conn, b, err));
         TRY(read_known(s, conn, b, err));

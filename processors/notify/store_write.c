@@ -7,7 +7,8 @@
 #include "base/mem.h"
 #include "notify/store_internal.h"
 
-#define NOTIFICATION_COLUMNS 14
+#define NOTIFICATION_TEXTS 14
+#define NOTIFICATION_COLUMNS 15
 #define DELIVERY_COLUMNS 13
 
 /*
@@ -22,19 +23,20 @@ enum rc store_prepare_writes(struct notify_store *s, PGconn *conn, struct err *e
         conn, S_NOTIFICATIONS,
         xasprintf(
             "INSERT INTO express_notifications (id, message_id, aud, recipient_id, title, body, event_text_safe,"
-            " send_status, last_error, reason, event_id, tracking_no, status, locale, created_at, updated_at)"
+            " send_status, last_error, reason, event_id, tracking_no, status, locale, devices_left_out, created_at,"
+            " updated_at)"
             " SELECT u.id::%s, u.message_id, u.aud, u.recipient::%s, u.title, u.body, u.safe, u.send_status, u.error,"
-            "  u.reason, u.event::uuid, u.tracking, u.status, u.locale, now(), now()"
+            "  u.reason, u.event::uuid, u.tracking, u.status, u.locale, nullif(u.left_out, 0), now(), now()"
             " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], "
             "$8::text[],"
-            "  $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])"
+            "  $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::int[])"
             "  AS u(id, message_id, aud, recipient, title, body, safe, send_status, error, reason, event, tracking,"
-            "  status, locale)"
+            "  status, locale, left_out)"
             " ON CONFLICT (message_id) DO UPDATE SET title = excluded.title, body = excluded.body,"
             "  event_text_safe = excluded.event_text_safe, send_status = excluded.send_status,"
             "  last_error = excluded.last_error, reason = excluded.reason, event_id = excluded.event_id,"
             "  tracking_no = excluded.tracking_no, status = excluded.status, locale = excluded.locale,"
-            "  updated_at = now()",
+            "  devices_left_out = excluded.devices_left_out, updated_at = now()",
             t[T_NOTIFICATION].name, t[T_RECIPIENT].name),
         err));
     TRY(store_prepare_notify(
@@ -72,7 +74,7 @@ static void add_notification(struct notify_store *s, const struct notify_batch *
 {
     const struct notify_recipient *r = &b->recipients[m->recipient];
     const char *safe = it->context != NULL ? it->context : templates_status(rules->templates, m->locale, it->ev.status);
-    const char *const values[NOTIFICATION_COLUMNS] = {
+    const char *const values[NOTIFICATION_TEXTS] = {
         m->notification_id,
         m->id,
         notify_aud_name(r->aud),
@@ -80,7 +82,7 @@ static void add_notification(struct notify_store *s, const struct notify_batch *
         m->text.title,
         m->text.body,
         safe,
-        r->n_devices > 0 ? "pending" : "no-targets",
+        m->sends ? "pending" : "no-targets",
         m->last_error,
         m->reason != NOTIFY_NO_REASON ? notify_reason_code(m->reason) : NULL,
         it->ev.event_id,
@@ -89,9 +91,10 @@ static void add_notification(struct notify_store *s, const struct notify_batch *
         templates_locale(rules->templates, m->locale),
     };
 
-    for (size_t i = 0; i < NOTIFICATION_COLUMNS; i++) {
+    for (size_t i = 0; i < NOTIFICATION_TEXTS; i++) {
         binary_text(&s->column[i], values[i]);
     }
+    binary_int4(&s->column[NOTIFICATION_TEXTS], m->sends ? (int32_t)r->left_out : 0);
 }
 
 static enum rc write_notifications(struct notify_store *s, PGconn *conn, const struct notify_batch *b,
@@ -99,7 +102,8 @@ static enum rc write_notifications(struct notify_store *s, PGconn *conn, const s
 {
     size_t n = 0;
 
-    store_texts_begin(s, NOTIFICATION_COLUMNS);
+    store_texts_begin(s, NOTIFICATION_TEXTS);
+    binary_array_begin(&s->column[NOTIFICATION_TEXTS], BINARY_INT4);
     for (size_t i = 0; i < b->n; i++) {
         for (size_t k = 0; k < b->items[i].n_messages; k++) {
             if (b->items[i].messages[k].writes) {
@@ -145,7 +149,7 @@ static size_t add_deliveries(struct notify_store *s, const struct notify_batch *
     for (size_t k = 0; k < it->n_messages; k++) {
         const struct notify_message *m = &it->messages[k];
         const struct notify_recipient *r = &b->recipients[m->recipient];
-        for (size_t i = 0; m->writes && i < r->n_devices; i++) {
+        for (size_t i = 0; m->sends && i < r->n_devices; i++) {
             add_delivery(s, it, m, r, &r->devices[i], from + rules->ttl_us);
             n++;
         }

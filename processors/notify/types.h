@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "schemas/push_device.h"
 
 #define COLUMN_TYPE_BYTES 40
 
@@ -28,9 +29,10 @@ enum rc column_types_read(PGconn *conn, struct column_type *list, size_t n, stru
 /* Can the text be a value of that column? */
 bool column_takes(const struct column_type *t, const char *text);
 
-/* Rows d of push_devices that were not written by the gateway may have any text, or none: without an appid it is the
- * usual one, as when it registers; what is no cid, or does not fit into an index, is no device. */
-#define DEVICE_APPID "coalesce(d.appid, 'default')"
-#define DEVICE_USABLE "octet_length(d.cid) BETWEEN 1 AND 512 AND octet_length(" DEVICE_APPID ") <= 512"
+/* Rows d of push_devices that were not written by the gateway may have any text, or none: what is no cid, or does not
+ * fit into an index, is no device. */
+#define DEVICE_APPID PUSH_DEVICE_APPID("d")
+#define DEVICE_USABLE \
+    "octet_length(d.cid) BETWEEN 1 AND 512 AND octet_length(" DEVICE_APPID ") <= 512 AND " PUSH_DEVICE_COUNTS("d")
 
 #endif

@@ -13,12 +13,13 @@
 #include <stdint.h>
 
 #include "http/service.h"
+#include "schemas/push_device.h"
 
 #define DEVICE_CID_MAX 512
 #define DEVICE_NAME_MAX 64 /* bytes of ids, appid */
 #define DEVICE_PLATFORM_MAX 32
 #define DEVICE_LOCALE_MAX 35
-#define DEVICE_APPID_DEFAULT "default"
+#define DEVICE_APPID_DEFAULT PUSH_APPID_DEFAULT
 #define DEVICE_LIMIT_MAX 1000
 #define DEVICE_LIMIT_DEFAULT 100
 

@@ -19,10 +19,12 @@
 #define NUMBER_MAX 24
 
 /* d: push_devices */
-#define DEVICE_JSON                                                                                            \
-    "json_build_object('id', d.id, 'appid', d.appid, 'cid', d.cid, 'user_id', d.user_id, 'merchant_id', "      \
-    "d.merchant_id, 'platform', d.platform, 'locale', d.locale, 'is_active', d.is_active, 'inactive_reason', " \
-    "d.inactive_reason, 'last_seen_at', " TIME_TEXT("d.last_seen_at::timestamptz") ")"
+#define DEVICE_JSON                                                                                  \
+    "json_build_object('id', d.id, 'appid', " PUSH_DEVICE_APPID(                                     \
+        "d") ", 'cid', d.cid, 'user_id', d.user_id, 'merchant_id', "                                 \
+             "d.merchant_id, 'platform', d.platform, 'locale', d.locale, 'is_active', d.is_active, " \
+             "'inactive_reason', "                                                                   \
+             "d.inactive_reason, 'last_seen_at', " TIME_TEXT("d.last_seen_at::timestamptz") ")"
 
 /* Who is said to be on the device; %1$s and %2$s: the types of user_id and merchant_id. */
 #define SAID                                                                                            \
@@ -33,6 +35,23 @@ static const char INSERT_SQL[] =
     "INSERT INTO push_devices (appid, cid, user_id, merchant_id, platform, locale, is_active, last_seen_at, "
     "updated_at) SELECT u.appid, u.cid, u.user_id, u.merchant_id, u.platform, u.locale, true, now(), now() FROM " SAID
     " ORDER BY u.appid COLLATE \"C\", u.cid COLLATE \"C\" ON CONFLICT (appid, cid) DO NOTHING RETURNING appid, cid";
+
+/* Rows of the phones that have no appid: nearly always none. */
+static const char UNNAMED_SQL[] =
+    "SELECT FROM push_devices d JOIN unnest($1::text[], $2::text[]) AS u(appid, cid) ON d.cid = u.cid WHERE "
+    "d.appid IS NULL AND u.appid = '" PUSH_APPID_DEFAULT "' LIMIT 1";
+
+/* All rows of the phones, in the sink's order. */
+static const char LOCK_ALL_SQL[] =
+    "SELECT FROM unnest($1::text[], $2::text[]) AS u(appid, cid) JOIN push_devices d ON " PUSH_DEVICE_APPID(
+        "d") " = "
+             "u.appid AND d.cid = u.cid ORDER BY u.appid COLLATE \"C\", u.cid COLLATE \"C\", d.appid, d.ctid "
+             "FOR NO KEY UPDATE OF d";
+
+/* Such a row becomes the device's own where it is the one that counts; the others are passed over from then on. */
+static const char NAME_SQL[] =
+    "UPDATE push_devices d SET appid = u.appid FROM unnest($1::text[], $2::text[]) AS u(appid, cid) WHERE "
+    "d.appid IS NULL AND d.cid = u.cid AND u.appid = '" PUSH_APPID_DEFAULT "' AND " PUSH_DEVICE_COUNTS("d");
 
 /* In one order, so that two writers with the same devices do not wait for each other crosswise. */
 static const char LOCK_SQL[] =
@@ -200,6 +219,19 @@ static enum rc show(const struct round *r, const char *const *params, struct err
     return RC_OK;
 }
 
+/* Rows that a table from before has of these phones: one that stays beside the registered one would be another device.
+ */
+static enum rc name_rows(const struct round *r, const char *const *params, struct err *err)
+{
+    PGresult *found CLEANUP(pg_clearp) = NULL;
+    TRY(session_query(r->s, UNNAMED_SQL, 2, params, &found, err));
+    if (PQntuples(found) == 0) {
+        return RC_OK;
+    }
+    TRY(session_query(r->s, LOCK_ALL_SQL, 2, params, NULL, err));
+    return session_query(r->s, NAME_SQL, 2, params, NULL, err);
+}
+
 static enum rc store_round(const struct round *r, struct err *err)
 {
     CLEANUP(columns_done) struct columns columns;
@@ -211,6 +243,7 @@ static enum rc store_round(const struct round *r, struct err *err)
         add_device(&columns, r->list[i]->device);
     }
     columns_end(&columns, params);
+    TRY(name_rows(r, params, err));
     TRY(session_query(r->s, typed(r->s, INSERT_SQL, sql), COLUMNS, params, &made, err));
     TRY(update(r, made, err));
     return show(r, params, err);
@@ -268,8 +301,10 @@ enum rc devices_show(struct session *s, struct job *job, struct err *err)
     static const char SQL[] =
         "SELECT coalesce(json_agg(x.j), '[]') FROM (SELECT " DEVICE_JSON " AS j FROM push_devices d "
         "WHERE ($1::text IS NULL OR d.user_id = $1::%s) AND ($2::text IS NULL OR d.merchant_id = $2::%s) "
-        "AND ($3::text IS NULL OR d.is_active = $3::boolean) AND ($4::text IS NULL OR d.appid = $4) "
-        "ORDER BY d.last_seen_at DESC NULLS LAST, d.id LIMIT $5::bigint) x";
+        "AND ($3::text IS NULL OR d.is_active = $3::boolean) AND ($4::text IS NULL OR " PUSH_DEVICE_APPID(
+            "d") " = $4) "
+                 "AND " PUSH_DEVICE_COUNTS("d") " "
+                                                "ORDER BY d.last_seen_at DESC NULLS LAST, d.id LIMIT $5::bigint) x";
     const struct device *d = job->device;
     PGresult *res CLEANUP(pg_clearp) = NULL;
     char sql[SQL_MAX];

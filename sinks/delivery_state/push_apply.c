@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "pg/array.h"
 #include "pg/conn.h"
+#include "schemas/push_device.h"
 
 #define COLUMN_BYTES_MAX ((size_t)256 << 20)
 #define TEXT_OF(n) TEXT_OF_(n)
@@ -81,7 +82,8 @@ static const char LOCK_DEVICES[] =
     "WITH " DEVICE_ROWS ", w AS MATERIALIZED (SELECT appid, cid, bool_or(device <> 'ok') AS doubted FROM o"
     "  GROUP BY appid, cid ORDER BY appid COLLATE \"C\", cid COLLATE \"C\")"
     " SELECT count(*) FROM w CROSS JOIN LATERAL (SELECT 1 FROM push_devices x"
-    "  WHERE x.appid = w.appid AND x.cid = w.cid AND (w.doubted OR x.strikes <> 0) FOR NO KEY UPDATE) l";
+    "  WHERE " PUSH_DEVICE_APPID("x") " = w.appid AND x.cid = w.cid AND (w.doubted OR x.strikes <> 0)"
+                                      "  ORDER BY x.appid, x.ctid FOR NO KEY UPDATE) l";
 
 /*
  * v   what is said, beside its device: `counts` unless the device has registered since; era: how often it was well
@@ -93,43 +95,50 @@ static const char APPLY_DEVICES[] =
     "WITH " DEVICE_ROWS ", w AS MATERIALIZED (SELECT DISTINCT appid, cid FROM o),"
     " d AS MATERIALIZED (SELECT w.appid, w.cid, l.* FROM w CROSS JOIN LATERAL ("
     "  SELECT x.ctid AS tid, x.strikes, x.last_seen_at FROM push_devices x"
-    "  WHERE x.appid = w.appid AND x.cid = w.cid OFFSET 0) l),"
-    " v AS MATERIALIZED ("
-    "  SELECT d.tid, d.strikes, o.*, c.at, NOT coalesce(d.last_seen_at > c.at, false) AS counts,"
-    "   count(*) FILTER (WHERE o.device = 'ok') OVER (PARTITION BY d.tid ORDER BY o.n) AS era"
-    "  FROM o JOIN d ON d.appid = o.appid AND d.cid = o.cid"
-    "  CROSS JOIN LATERAL (SELECT timestamptz 'epoch' + o.at_us * interval '1 microsecond' AS at) c),"
-    " s AS MATERIALIZED ("
-    "  SELECT r.*, counts AND (device = 'gone' OR (device = 'strike' AND total >= " TEXT_OF(
-        PUSH_STRIKES_MAX) ")) AS ends"
-                          "  FROM (SELECT v.*, CASE WHEN era = 0 THEN strikes ELSE 0 END"
-                          "    + count(*) FILTER (WHERE device = 'strike' AND counts) OVER (PARTITION BY tid, era "
-                          "ORDER BY n) AS total"
-                          "   FROM v) r),"
-                          " f AS MATERIALIZED ("
-                          "  SELECT tid, (array_agg(total ORDER BY n DESC))[1] AS total,"
-                          "   (array_agg(at ORDER BY n) FILTER (WHERE ends))[1] AS ended_at,"
-                          "   (array_agg(CASE device WHEN 'gone' THEN '' ELSE '" TEXT_OF(
-                              PUSH_STRIKES_MAX) " strikes: ' END"
-                                                "     || coalesce(verdict, device) || coalesce(': ' || "
-                                                "nullif(concat_ws(' ', provider, provider_code), ''), '')"
-                                                "    ORDER BY n) FILTER (WHERE ends))[1] AS why"
-                                                "  FROM s GROUP BY tid),"
-                                                " changed AS ("
-                                                "  UPDATE push_devices x SET strikes = f.total, is_active = "
-                                                "x.is_active AND f.ended_at IS NULL,"
-                                                "   inactive_at = CASE WHEN x.is_active AND f.ended_at IS NOT NULL "
-                                                "THEN f.ended_at ELSE x.inactive_at END,"
-                                                "   inactive_reason = CASE WHEN x.is_active AND f.ended_at IS NOT NULL "
-                                                "THEN f.why ELSE x.inactive_reason END,"
-                                                "   updated_at = now()"
-                                                "  FROM f WHERE x.ctid = ANY (ARRAY(SELECT tid FROM f)) AND x.ctid = "
-                                                "f.tid"
-                                                "   AND (x.strikes <> f.total OR (x.is_active AND f.ended_at IS NOT "
-                                                "NULL)))"
-                                                " SELECT count(*) FROM push_devices x JOIN f ON f.tid = x.ctid"
-                                                " WHERE x.ctid = ANY (ARRAY(SELECT tid FROM f)) AND x.is_active AND "
-                                                "f.ended_at IS NOT NULL"; /* as it was */
+    "  WHERE " PUSH_DEVICE_APPID(
+        "x") " = w.appid AND x.cid = w.cid OFFSET 0) l),"
+             " v AS MATERIALIZED ("
+             "  SELECT d.tid, d.strikes, o.*, c.at, NOT coalesce(d.last_seen_at > c.at, false) AS counts,"
+             "   count(*) FILTER (WHERE o.device = 'ok') OVER (PARTITION BY d.tid ORDER BY o.n) AS era"
+             "  FROM o JOIN d ON d.appid = o.appid AND d.cid = o.cid"
+             "  CROSS JOIN LATERAL (SELECT timestamptz 'epoch' + o.at_us * interval '1 microsecond' AS at) c),"
+             " s AS MATERIALIZED ("
+             "  SELECT r.*, counts AND (device = 'gone' OR (device = 'strike' AND total >= " TEXT_OF(
+                 PUSH_STRIKES_MAX) ")) AS ends"
+                                   "  FROM (SELECT v.*, CASE WHEN era = 0 THEN strikes ELSE 0 END"
+                                   "    + count(*) FILTER (WHERE device = 'strike' AND counts) OVER (PARTITION BY tid, "
+                                   "era "
+                                   "ORDER BY n) AS total"
+                                   "   FROM v) r),"
+                                   " f AS MATERIALIZED ("
+                                   "  SELECT tid, (array_agg(total ORDER BY n DESC))[1] AS total,"
+                                   "   (array_agg(at ORDER BY n) FILTER (WHERE ends))[1] AS ended_at,"
+                                   "   (array_agg(CASE device WHEN 'gone' THEN '' ELSE '" TEXT_OF(
+                                       PUSH_STRIKES_MAX) " strikes: ' END"
+                                                         "     || coalesce(verdict, device) || coalesce(': ' || "
+                                                         "nullif(concat_ws(' ', provider, provider_code), ''), '')"
+                                                         "    ORDER BY n) FILTER (WHERE ends))[1] AS why"
+                                                         "  FROM s GROUP BY tid),"
+                                                         " changed AS ("
+                                                         "  UPDATE push_devices x SET strikes = f.total, is_active = "
+                                                         "x.is_active AND f.ended_at IS NULL,"
+                                                         "   inactive_at = CASE WHEN x.is_active AND f.ended_at IS NOT "
+                                                         "NULL "
+                                                         "THEN f.ended_at ELSE x.inactive_at END,"
+                                                         "   inactive_reason = CASE WHEN x.is_active AND f.ended_at IS "
+                                                         "NOT NULL "
+                                                         "THEN f.why ELSE x.inactive_reason END,"
+                                                         "   updated_at = now()"
+                                                         "  FROM f WHERE x.ctid = ANY (ARRAY(SELECT tid FROM f)) AND "
+                                                         "x.ctid = "
+                                                         "f.tid"
+                                                         "   AND (x.strikes <> f.total OR (x.is_active AND f.ended_at "
+                                                         "IS NOT "
+                                                         "NULL)))"
+                                                         " SELECT count(*) FROM push_devices x JOIN f ON f.tid = x.ctid"
+                                                         " WHERE x.ctid = ANY (ARRAY(SELECT tid FROM f)) AND "
+                                                         "x.is_active AND "
+                                                         "f.ended_at IS NOT NULL"; /* as it was */
 
 /* ---------------------------------------------------------------------------------------------------- notifications */
 

@@ -12,7 +12,8 @@
  *
  *   Devices. What a provider says of a device holds whatever became of the row, and late as well: a device that is gone
  *   is deactivated, unless it has registered since; a doubt is a strike, PUSH_STRIKES_MAX in a row deactivate; a
- *   message it has taken ends the row of strikes.
+ *   message it has taken ends the row of strikes. Of a phone with several rows (schemas/push_device.h) it holds for
+ * all.
  *
  *   Notifications. Derived from all deliveries of the message once its row is locked, in a statement of its own: of
  *   two sinks that end its last two deliveries at once, the second one sees both. One delivery that was taken, in

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "schemas/push_device.h"
 
 const struct row_kind ROW_KINDS[] = {
     {.source = "callback",
@@ -72,7 +73,9 @@ const struct row_kind ROW_KINDS[] = {
      .closed = "EXISTS (SELECT FROM express_notifications n"
                " WHERE n.message_id = x.message_id AND n.generation > x.generation)",
      .expired = "coalesce(x.expires_at <= now(), false)",
-     .idle = "NOT EXISTS (SELECT FROM push_devices d WHERE d.appid = x.appid AND d.cid = x.cid AND d.is_active)",
+     .idle = "NOT EXISTS (SELECT FROM push_devices d WHERE " PUSH_DEVICE_APPID(
+         "d") " = x.appid AND d.cid = x.cid"
+              " AND d.is_active AND " PUSH_DEVICE_COUNTS("d") ")",
      .reset = "status = 'pending', next_attempt_at = now(), updated_at = now(),"
               " last_error = CASE WHEN ready.renew THEN NULL ELSE x.last_error END,"
               " expires_at = CASE WHEN ready.late AND x.expires_at <= now() THEN NULL ELSE x.expires_at END",

@@ -9,6 +9,7 @@
 #include "gateway/device.h"
 #include "gateway/store.h"
 #include "gateway/store_devices.h"
+#include "pg/conn.h"
 #include "support/stack.h"
 
 static struct stack st;
@@ -153,4 +154,50 @@ Test(device, identities_may_be_uuids_and_numbers)
     cr_assert_str_eq(jobs[3]->device->refused, "merchant_id");
     reg("c1", UUID_B, SAME);
     is_on("moves", "c1/" UUID_B "/-");
+}
+
+/* A row without an appid is the phone's that registers: one phone is one device, and nobody else's any more. */
+Test(device, rows_without_an_appid_become_those_of_the_phone_that_registers)
+{
+    stack_sql(
+        st.conn,
+        "ALTER TABLE push_devices ALTER appid DROP NOT NULL;"
+        "INSERT INTO push_devices (appid, cid, user_id, last_seen_at) VALUES (NULL, 'c1', 'u1', now()),"
+        " (NULL, 'c1', 'older', now() - interval '1 day'), (NULL, 'c2', 'u9', now()), ('default', 'c3', 'u3', now()),"
+        " (NULL, 'c3', 'u8', now()), (NULL, 'c4', 'u4', now())");
+    struct job *jobs[] = {register_job("c1", SAME, "m1"), register_job("c3", "u3", SAME)};
+    put(jobs, ARRAY_SIZE(jobs));
+    stack_expect(
+        st.conn, "rows",
+        "SELECT string_agg(concat_ws('/', coalesce(appid, '-'), cid, user_id, merchant_id, " PUSH_DEVICE_COUNTS(
+            "d") "), ' ' ORDER BY cid, appid, user_id) FROM push_devices d",
+        "default/c1/u1/m1/t -/c1/older/f -/c2/u9/t default/c3/u3/t -/c3/u8/f -/c4/u4/t");
+    cr_expect_not_null(strstr(jobs[0]->shown, "\"default\""));
+    reg("c1", "u2", SAME);
+    stack_expect(st.conn, "the phone has moved, the shop has gone",
+                 "SELECT string_agg(concat_ws('/', user_id, merchant_id), ' ') FROM push_devices d WHERE cid = 'c1' "
+                 "AND " PUSH_DEVICE_COUNTS("d"),
+                 "u2");
+    reg("c9", "u9", SAME);
+    cr_expect_eq(stack_int(st.conn, "SELECT count(*) FROM push_devices WHERE cid = 'c9'"), 1);
+}
+
+/* The sink locks a phone's rows by app and cid; so does the gateway before it touches one that has no appid. */
+Test(device, rows_without_an_appid_are_locked_in_the_order_of_the_others)
+{
+    PGconn *other CLEANUP(pg_closep) = stack_session(&st, false);
+    stack_sql(st.conn, "ALTER TABLE push_devices ALTER appid DROP NOT NULL;"
+                       "INSERT INTO push_devices (appid, cid, user_id) VALUES ('a', 'c2', 'u2'), (NULL, 'c1', 'u1')");
+    struct job *jobs[] = {register_job("c1", "u1", SAME), register_job("c2", "u2", SAME)};
+    jobs[1]->device->appid = "a";
+    stack_sql(other, "BEGIN; SELECT FROM push_devices WHERE cid = 'c2' FOR UPDATE");
+    cr_assert_eq(session_query(&session, "SET lock_timeout = 200", 0, NULL, NULL, &err), RC_OK, "%s", err.text);
+    bool unknown = false;
+    cr_expect_neq(jobs_store(&session, jobs, ARRAY_SIZE(jobs), &unknown, &err), RC_OK);
+    cr_expect_str_eq(err.code, "55P03", "%s", err.text);
+    /* It stood at the first device and had not locked the second. */
+    stack_expect(st.conn, "nothing is named", "SELECT count(*) FROM push_devices WHERE appid IS NULL", "1");
+    stack_sql(other, "COMMIT");
+    put(jobs, ARRAY_SIZE(jobs));
+    stack_expect(st.conn, "then it is", "SELECT count(*) FROM push_devices WHERE appid IS NULL", "0");
 }

@@ -82,6 +82,40 @@ Test(notify_resend, only_to_those_who_have_not_accepted_it_and_whom_it_is_not_un
     cr_expect_str_eq(list[0].devices[0].cid, "a");
 }
 
+/* Also who has muted it since he was told; only of what he has muted, and no longer than he has. */
+Test(notify_resend, who_has_muted_it_is_not_told)
+{
+    stack_sql(db,
+              "UPDATE push_deliveries SET status = 'failed'; UPDATE express_notifications SET send_status = 'failed';"
+              "INSERT INTO notify_mutes (aud, recipient_id, status, muted_until) VALUES"
+              " ('merchant', 'u1', '*', NULL), ('user', 'u1', 'collected', NULL),"
+              " ('user', 'u1', 'delivered', now() - interval '1 s')");
+    find(&plain);
+    cr_expect_eq(list[0].state, RESEND_READY);
+    stack_sql(db, "UPDATE notify_mutes SET muted_until = now() + interval '1 h' WHERE status = 'delivered'");
+    find(&plain);
+    cr_expect_eq(list[0].state, RESEND_MUTED);
+    find(&force);
+    cr_expect_eq(list[0].state, RESEND_MUTED, "force is for what is too old");
+    cr_expect_str_eq(resend_state_name(list[0].state), "muted");
+}
+
+Test(notify_resend, devices_beyond_the_ceiling_are_counted)
+{
+    static const struct resend_options two = {.ttl_s = 3600, .devices_max = 2};
+
+    stack_sql(db, "UPDATE push_deliveries SET status = 'failed'");
+    find(&two);
+    cr_expect(list[0].n_devices == 2 && list[0].left_out == 1);
+    cr_assert_eq(resend_do(db, &types, &list[0], &two, &err), RC_OK, "%s", err.text);
+    stack_expect(db, "in the row", "SELECT devices_left_out FROM express_notifications", "1");
+    stack_sql(db, "UPDATE push_deliveries SET status = 'failed'");
+    find(&plain);
+    cr_expect_eq(list[0].left_out, 0);
+    cr_assert_eq(resend_do(db, &types, &list[0], &plain, &err), RC_OK, "%s", err.text);
+    stack_expect(db, "none", "SELECT devices_left_out IS NULL FROM express_notifications", "t");
+}
+
 Test(notify_resend, two_who_do_it_at_once_send_once)
 {
     struct resend second;

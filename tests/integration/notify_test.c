@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/metric.h"
 #include "pg/conn.h"
 #include "support/notify_rig.h"
 
@@ -234,6 +235,21 @@ Test(notify, rows_that_are_no_devices_are_passed_over)
                  "default|c-none default|c-u1 default|c-u1-old");
 }
 
+/* Of several rows of one phone one counts: neither its first owner nor anybody twice gets a message there. */
+Test(notify, a_phone_belongs_to_whom_it_was_registered_for_last)
+{
+    stack_sql(db, "ALTER TABLE push_devices ALTER appid DROP NOT NULL; DELETE FROM push_devices WHERE user_id = 'u1';"
+                  "INSERT INTO push_devices (appid, cid, user_id, last_seen_at) VALUES"
+                  " (NULL, 'moved', 'u1', now()), ('default', 'moved', 'u2', now() - interval '1 h'),"
+                  " (NULL, 'sold', 'u1', now() - interval '1 h'), (NULL, 'sold', 'u2', now()),"
+                  " (NULL, 'twice', 'u1', now()), (NULL, 'twice', 'u1', NULL)");
+    event(E1, "delivered", 5);
+    run();
+    stack_expect(db, "deliveries",
+                 "SELECT string_agg(concat_ws('|', appid, cid), ' ') FROM push_deliveries WHERE aud = 'user'",
+                 "default|twice");
+}
+
 Test(notify, at_most_so_many_devices_those_seen_last)
 {
     static const char *const options[] = {"notify.devices.max=3", NULL};
@@ -249,6 +265,10 @@ Test(notify, at_most_so_many_devices_those_seen_last)
                  "SELECT string_agg(cid, ' ' ORDER BY queue_seq) FROM push_deliveries WHERE aud ="
                  " 'user'",
                  "c-u1 d1 d2");
+    stack_expect(db, "and how many are not",
+                 "SELECT string_agg(concat(aud, ' ', devices_left_out), ' ' ORDER BY aud) FROM express_notifications",
+                 "merchant  user 30");
+    cr_expect_eq(metric_value(metric_counter("sluice_notify_devices_left_out_total", "", NULL)), 30);
 }
 
 Test(notify, late_states_are_superseded_in_one_batch_and_over_two)
@@ -289,7 +309,35 @@ Test(notify, nobody_is_told_of_what_is_muted_unknown_old_or_not_there)
                  "SELECT string_agg(concat_ws('|', left(id::text, 1), process_status, split_part(last_error,"
                  " ':', 1)), ' ' ORDER BY id) FROM notify_queue",
                  "1|skipped|muted 2|queued 3|skipped|unknown status 4|skipped|waybill not found 5|skipped|too old");
-    stack_expect(db, "notifications", NOTIFICATIONS, "2|user|u1|out_for_delivery|pending");
+    stack_expect(db, "notifications", NOTIFICATIONS,
+                 "2|user|u1|out_for_delivery|pending 2|merchant|m1|out_for_delivery|no-targets|muted");
+}
+
+/* Whoever has muted it beside one who is told is no riddle: his notification says it, and is sent once he listens. */
+Test(notify, a_muted_audience_has_a_row_that_says_so)
+{
+    stack_sql(db, "INSERT INTO notify_mutes (aud, recipient_id) VALUES ('merchant', 'm1')");
+    event(E1, "delivered", 5);
+    run();
+    stack_expect(db, "rows", ROWS, "1|queued|t");
+    stack_expect(db, "notifications", NOTIFICATIONS,
+                 "1|user|u1|delivered|pending 1|merchant|m1|delivered|no-targets|muted");
+    stack_expect(db, "text",
+                 "SELECT concat_ws('|', last_error, title) FROM express_notifications WHERE aud = 'merchant'",
+                 "muted|订单包裹已签收");
+    stack_expect(db, "deliveries", DELIVERIES, "user|u1|c-u1|0|pending user|u1|c-u1-old|0|pending");
+    cr_expect_eq(metric_value(metric_counter("sluice_notify_notifications_total", "", "%s",
+                                             "aud=\"merchant\",status=\"no-targets\",reason=\"muted\"")),
+                 1);
+    rerun(E1); /* still muted */
+    run();
+    stack_expect(db, "the same", "SELECT count(*) FROM push_deliveries", "2");
+    stack_sql(db, "UPDATE notify_mutes SET muted_until = now() - interval '1 s'");
+    rerun(E1);
+    run();
+    stack_expect(db, "notifications", NOTIFICATIONS, "1|user|u1|delivered|pending 1|merchant|m1|delivered|pending");
+    stack_expect(db, "deliveries", DELIVERIES,
+                 "user|u1|c-u1|0|pending user|u1|c-u1-old|0|pending merchant|m1|c-m1|0|pending");
 }
 
 Test(notify, an_order_that_is_not_there_or_names_nobody)

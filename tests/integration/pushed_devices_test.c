@@ -73,3 +73,22 @@ Test(pushed_devices, what_is_well_already_is_not_written)
     char *after CLEANUP(freep) = stack_text(rig.db, "SELECT concat(ctid, xmin, xmax) FROM " D);
     cr_expect_str_eq(before, after, "neither changed nor locked");
 }
+
+/* Tables from before: the message went to that app, so what its provider says is about these rows, too. */
+Test(pushed_devices, a_device_without_an_appid_is_one_of_the_usual_app)
+{
+    struct pushed o = rig_make(ID1, 1, PUSHED_RETRY);
+
+    rig_insert(ID1, "m1", "c1", 0);
+    stack_sql(rig.db, "DELETE FROM " D "; ALTER TABLE " D " ALTER appid DROP NOT NULL;"
+                      "INSERT INTO " D " (appid, cid, user_id, last_seen_at) VALUES (NULL, 'c1', 'u', 'epoch'),"
+                      " (NULL, 'c1', 'v', 'epoch'), ('default', 'c1', 'u', 'epoch'), ('a', 'c1', 'u', 'epoch')");
+    o.device = PUSHED_GONE;
+    o.appid = "default";
+    pushed_batch_add(&rig.batch, &o);
+    rig_apply();
+    stack_expect(rig.db, "that phone, in whatever row",
+                 "SELECT string_agg(concat(coalesce(appid, '-'), is_active), ' ' ORDER BY appid, user_id) FROM " D,
+                 "at defaultf -f -f");
+    cr_expect_eq(rig.counts.deactivated, 3);
+}

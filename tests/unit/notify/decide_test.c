@@ -266,7 +266,9 @@ Test(notify_decide, one_audience_may_have_muted_it)
     expect(0, NOTIFY_QUEUED, "");
     for (size_t k = 0; k < 2; k++) {
         const struct notify_message *m = &b.items[0].messages[k];
-        cr_expect(m->writes == (m->recipient == 1) && m->muted == (m->recipient == 0));
+        cr_expect(m->writes && m->muted == (m->recipient == 0) && m->sends == (m->recipient == 1));
+        cr_expect_eq(m->reason, m->recipient == 0 ? NOTIFY_MUTED : NOTIFY_NO_REASON);
+        cr_expect(m->muted ? m->payload == NULL && strcmp(m->last_error, "muted") == 0 : m->last_error == NULL);
     }
 
     notify_batch_clear(&b);
@@ -278,6 +280,31 @@ Test(notify_decide, one_audience_may_have_muted_it)
     notify_decide_notifications(&b, &rules);
     expect(0, NOTIFY_SKIPPED, "muted");
     cr_expect(!b.items[0].messages[0].writes && !b.items[0].messages[1].writes);
+    cr_expect(!b.items[0].messages[0].sends && !b.items[0].messages[1].sends);
+}
+
+/* A second run while one of them has muted it: what stands of his stays, also how it has failed. */
+Test(notify_decide, a_mute_undoes_nothing_that_stands)
+{
+    static const struct {
+        const char *send_status;
+        bool writes;
+    } table[] = {{"pending", false}, {"success", false}, {"failed", false}, {"no-targets", true}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        notify_batch_clear(&b);
+        add(EXPRESS_DELIVERED, 1);
+        until_orders();
+        until_events();
+        until_messages();
+        b.recipients[0].muted = 1;
+        struct notify_message *m = b.messages[b.messages[0]->recipient == 0 ? 0 : 1];
+        m->known = (struct notify_known){.found = true, .id = "old-id", .send_status = table[i].send_status};
+        notify_decide_notifications(&b, &rules);
+        expect(0, NOTIFY_QUEUED, "");
+        cr_expect_eq(m->writes, table[i].writes, "%s", table[i].send_status);
+        cr_expect_not(m->sends);
+    }
 }
 
 Test(notify_decide, what_stands_from_before)
