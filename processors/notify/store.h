@@ -6,7 +6,8 @@
  *     notify_store_decide(...)             looks up and decides
  *     notify_store_write(...)              writes what was decided
  *
- * Locks, in one order everywhere: waybills by tracking_no, rows of notify_queue by id, notifications by message_id.
+ * Locks, in the order of ARCHITECTURE.md, "Row locks of the parcels' road": waybills by tracking_no, rows of
+ * notify_queue by id, notifications by message_id; then the deliveries of those.
  * Ids of the business may be uuid, text or integers: a parameter is cast to its column's type, so that indexes serve;
  * values that are none of that type are not looked for.
  *

@@ -21,7 +21,7 @@
 
 /* ---------------------------------------------------------------------------------------------------- deliveries */
 
-/* Rows first and in one order, in a statement of its own: the next one then sees what they are under the lock. */
+/* In a statement of its own: the next one then sees what rows are under the lock. */
 static const char LOCK[] =
     "SELECT count(*), set_config('enable_nestloop', 'off', true) FROM (SELECT FROM push_deliveries"
     " WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE) l";
@@ -146,6 +146,7 @@ static const char APPLY_DEVICES[] =
     "n.message_id = ANY (ARRAY(SELECT DISTINCT message_id FROM push_deliveries WHERE id = ANY ($1::uuid[])))" \
     " AND n.send_status IS DISTINCT FROM 'success'"
 
+/* Those at success stay what they are: notify does not look at their deliveries either. */
 static const char LOCK_MESSAGES[] = "SELECT count(*) FROM (SELECT 1 FROM express_notifications n WHERE " TOUCHED
                                     " ORDER BY n.message_id FOR NO KEY UPDATE) l";
 
@@ -298,28 +299,22 @@ static enum rc apply_devices(PGconn *conn, struct pushed_batch *b, struct pushed
     return RC_OK;
 }
 
-static enum rc apply_messages(PGconn *conn, const char *const *ids, struct err *err)
-{
-    int64_t locked = 0;
-
-    TRY(lock(conn, LOCK_MESSAGES, 1, ids, &locked, err));
-    return locked == 0 ? RC_OK : pg_query(conn, APPLY_MESSAGES, 1, ids, NULL, err);
-}
-
 enum rc pushed_apply(PGconn *conn, struct pushed_batch *b, struct pushed_counts *out, struct err *err)
 {
     const char *params[PUSHED_COLUMNS];
     PGresult *res CLEANUP(pg_clearp) = NULL;
+    int64_t messages = 0;
 
     *out = (struct pushed_counts){.settled = 0};
     if (b->n == 0) {
         return RC_OK;
     }
     TRY(end_columns(b->column, PUSHED_COLUMNS, params, err));
+    TRY(lock(conn, LOCK_MESSAGES, 1, params, &messages, err));
     TRY(pg_query(conn, LOCK, 1, params, NULL, err));
     TRY(pg_query(conn, APPLY, PUSHED_COLUMNS, params, &res, err));
     *out = (struct pushed_counts){
         .settled = pg_int(res, 0, 0, 0), .late = pg_int(res, 0, 1, 0), .gone = pg_int(res, 0, 2, 0)};
     TRY(apply_devices(conn, b, out, err));
-    return apply_messages(conn, params, err);
+    return messages == 0 ? RC_OK : pg_query(conn, APPLY_MESSAGES, 1, params, NULL, err);
 }

@@ -3,7 +3,8 @@
  * Writes what became of notifications into push_deliveries, push_devices and express_notifications: a handful of
  * statements for a batch, whatever its size.
  *
- * Rows are locked in one order: deliveries by id, devices by (appid, cid), notifications by message_id.
+ * Rows are locked in the order of ARCHITECTURE.md, "Row locks of the parcels' road": notifications by message_id,
+ * deliveries by id, devices by (appid, cid).
  *
  *   Deliveries. The identity of an outcome is (event_id, queue_seq). Every request counts in attempt_count, and in
  *   round_attempts if it is of the row's present queueing. The rest (status, times, verdict, codes, error) follows the
@@ -15,7 +16,7 @@
  *   message it has taken ends the row of strikes. Of a phone with several rows (schemas/push_device.h) it holds for
  * all.
  *
- *   Notifications. Derived from all deliveries of the message once its row is locked, in a statement of its own: of
+ *   Notifications. Derived from all deliveries of the message while its row is locked, in a statement of its own: of
  *   two sinks that end its last two deliveries at once, the second one sees both. One delivery that was taken, in
  *   whatever generation, is success for good; else those of the present generation decide.
  *
