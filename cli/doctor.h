@@ -41,4 +41,8 @@ void doctor_database(struct doctor *d); /* doctor_db.c: server, tables, privileg
 void doctor_kafka(struct doctor *d);    /* doctor_kafka.c: brokers, topics, schemas */
 void doctor_roles(struct doctor *d);    /* doctor_roles.c: who works at what */
 
+struct status;
+/* A part of the last: rows that were published and of which nothing has come, as st, asked of the database, says. */
+void doctor_stuck(struct doctor *d, const struct status *st);
+
 #endif

@@ -61,6 +61,32 @@ static void say_sources(struct doctor *d, const struct status *st)
     }
 }
 
+/* Published, and nothing has come of them: a role that is away or behind, a record that nobody could read. */
+void doctor_stuck(struct doctor *d, const struct status *st)
+{
+    int64_t stuck = 0;
+
+    for (int i = 0; i < st->n_sources; i++) {
+        const struct status_source *s = &st->sources[i];
+        if (s->view == NULL || s->row_stuck <= 0) {
+            continue;
+        }
+        stuck += s->row_stuck;
+        doctor_say(d, "stuck", DOCTOR_WARN,
+                   "%" PRId64 " rows of %s were published more than %d min ago, and nothing has come of them",
+                   s->row_stuck, s->table, (int)(st->stuck_after_s / 60));
+        doctor_hint(
+            d,
+            "sluice outbox ls --source %s --status %s; does their role run, or is their record a dead letter that"
+            " nobody could read (sluice dlq ls)? then sluice outbox replay --source %s --stuck",
+            s->name, s->view->states[0], s->name);
+    }
+    if (stuck == 0) {
+        doctor_say(d, "stuck", DOCTOR_OK, "no row waits for its outcome for more than %d min",
+                   (int)(st->stuck_after_s / 60));
+    }
+}
+
 /* Of this configuration: the push role may have another one. */
 static void check_providers(struct doctor *d)
 {
@@ -154,6 +180,7 @@ void doctor_roles(struct doctor *d)
         status_ask_kafka(st);
         if (st->db_known) {
             say_sources(d, st);
+            doctor_stuck(d, st);
         }
         if (st->kafka_known) {
             say_readers(d, st);

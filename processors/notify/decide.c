@@ -239,6 +239,10 @@ static void decide_event(struct notify_batch *b, struct notify_item *it, const s
         it->result = NOTIFY_LATE;
         return;
     }
+    if (it->ev.malformed != NULL) {
+        end_item(b, it, NOTIFY_MALFORMED, it->ev.malformed);
+        return;
+    }
     if (it->ev.status == EXPRESS_UNKNOWN) {
         end_item(b, it, NOTIFY_UNKNOWN_STATUS, it->ev.status_text);
         return;

@@ -14,6 +14,7 @@
  *
  * Rules of an event, the first one that holds:
  *     its row is gone, waits for another queueing or was handled     late, nothing is written
+ *     its record is malformed                                        failed
  *     status that we do not know, no waybill, too old                skipped
  *     superseded: older than what people were told last, or behind it on the way (a difficulty may come at any time)
  *     its order is not there (or hidden), has neither user nor merchant

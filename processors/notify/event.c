@@ -92,23 +92,14 @@ static enum rc read_time(struct notify_reader *r, enum field f, int64_t *out, st
     return RC_OK;
 }
 
-enum rc notify_event_read(struct notify_reader *r, const void *value, size_t n, struct arena *a,
-                          struct notify_event *out, struct err *err)
+static enum rc read_rest(struct notify_reader *r, struct arena *a, struct notify_event *out, struct err *err)
 {
     size_t len = 0;
-
-    *out = (struct notify_event){.status = EXPRESS_UNKNOWN};
-    TRY(avro_input_read_value(r->in, value, n, err));
-    TRY(read_id(r, a, out, err));
     const char *tracking = avro_input_string(r->in, r->field[F_TRACKING], &len);
     if (len < 1 || len > NOTIFY_TRACKING_MAX) {
         FAIL(err, RC_REJECT, "field tracking_no has %zu bytes; expected 1 to %d", len, NOTIFY_TRACKING_MAX);
     }
     out->tracking_no = arena_strndup(a, tracking, len);
-    out->queue_seq = avro_input_long(r->in, r->field[F_QUEUE_SEQ], 0);
-    if (out->queue_seq < 1) {
-        FAIL(err, RC_REJECT, "field queue_seq is %" PRId64 "; expected at least 1", out->queue_seq);
-    }
     TRY(read_time(r, F_NODE_AT, &out->node_us, err));
     TRY(read_time(r, F_CREATED, &out->created_us, err));
     const char *status = text_of(r, F_STATUS, NOTIFY_CARRIER_MAX, a);
@@ -118,4 +109,33 @@ enum rc notify_event_read(struct notify_reader *r, const void *value, size_t n, 
     out->context = text_of(r, F_CONTEXT, NOTIFY_CONTEXT_MAX, a);
     out->traceparent = text_of(r, F_TRACE, TRACEPARENT_MAX, a);
     return RC_OK;
+}
+
+/* Which row, and which queueing of it. */
+static enum rc read_row(struct notify_reader *r, struct arena *a, struct notify_event *out, struct err *err)
+{
+    out->queue_seq = avro_input_long(r->in, r->field[F_QUEUE_SEQ], 0);
+    if (out->queue_seq < 1) {
+        FAIL(err, RC_REJECT, "field queue_seq is %" PRId64 "; expected at least 1", out->queue_seq);
+    }
+    return read_id(r, a, out, err);
+}
+
+enum rc notify_event_read(struct notify_reader *r, const void *value, size_t n, struct arena *a,
+                          struct notify_event *out, struct err *err)
+{
+    *out = (struct notify_event){.status = EXPRESS_UNKNOWN};
+    TRY(avro_input_read_value(r->in, value, n, err));
+    TRY(read_row(r, a, out, err));
+    enum rc rc = read_rest(r, a, out, err);
+    if (rc == RC_REJECT) {
+        *out = (struct notify_event){.event_id = out->event_id,
+                                     .queue_seq = out->queue_seq,
+                                     .tracking_no = "",
+                                     .status_text = "",
+                                     .node_us = NOTIFY_NO_TIME,
+                                     .created_us = NOTIFY_NO_TIME,
+                                     .malformed = arena_strndup(a, err->text, strlen(err->text))};
+    }
+    return rc;
 }

@@ -27,6 +27,8 @@ struct notify_event {
     int64_t node_us;     /* UTC, NOTIFY_NO_TIME = the row has none */
     int64_t created_us;  /* the same */
     const char *traceparent;
+    const char
+        *malformed; /* why its record is a dead letter; then nothing else but its row is known. NULL = it is not */
 };
 
 struct notify_reader;
@@ -34,7 +36,8 @@ struct notify_reader;
 enum rc notify_reader_create(const struct avro_set *set, struct notify_reader **out_reader, struct err *err) MUST_USE;
 struct notify_reader *notify_reader_free(struct notify_reader *r); /* accepts NULL, returns NULL */
 
-/* Avro or JSON. REJECT: malformed; the text names the field. */
+/* Avro or JSON. REJECT: malformed; the text names the field. Where its row can be told all the same, *out is an event
+ * that says so (malformed, in the arena); else out->event_id is NULL. */
 enum rc notify_event_read(struct notify_reader *r, const void *value, size_t n, struct arena *a,
                           struct notify_event *out, struct err *err) MUST_USE;
 

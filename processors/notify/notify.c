@@ -122,14 +122,14 @@ static enum rc notify_apply(void *self, PGconn *conn, const struct dbproc_event 
         struct err why;
         enum rc rc = notify_event_read(s->reader, events[i].value, events[i].value_len, &s->batch.arena, &ev, &why);
         if (rc == RC_REJECT) {
-            dbproc_reject(v, i, "malformed", why.text);
-            continue;
-        }
-        if (rc != RC_OK) {
+            dbproc_reject(v, i, notify_reason_code(NOTIFY_MALFORMED), why.text);
+        } else if (rc != RC_OK) {
             *err = why;
             return rc;
         }
-        notify_batch_add(&s->batch, &ev);
+        if (ev.event_id != NULL) { /* else nobody knows whose record it was */
+            notify_batch_add(&s->batch, &ev);
+        }
     }
     if (s->batch.n == 0) {
         return RC_OK;

@@ -19,6 +19,7 @@ static const struct {
     [NOTIFY_MUTED] = {"muted", "muted", NOTIFY_SKIPPED},
     [NOTIFY_UNKNOWN_STATUS] = {"unknown_status", "unknown status", NOTIFY_SKIPPED},
     [NOTIFY_EMPTY_TEXT] = {"empty_text", "empty text", NOTIFY_FAILED},
+    [NOTIFY_MALFORMED] = {"malformed", "malformed record", NOTIFY_FAILED},
     [NOTIFY_NO_DEVICE_ROWS] = {"no_device_rows", NO_DEVICES, NOTIFY_QUEUED},
     [NOTIFY_ONLY_INACTIVE] = {"only_inactive", NO_DEVICES, NOTIFY_QUEUED},
     [NOTIFY_OTHER_IDENTITY] = {"registered_under_other_identity", NO_DEVICES, NOTIFY_QUEUED},

@@ -29,6 +29,7 @@ enum notify_reason {
     NOTIFY_MUTED, /* of a notification too: beside one that is told */
     NOTIFY_UNKNOWN_STATUS,
     NOTIFY_EMPTY_TEXT,
+    NOTIFY_MALFORMED, /* its record is a dead letter */
     /* of a notification without targets */
     NOTIFY_NO_DEVICE_ROWS,
     NOTIFY_ONLY_INACTIVE,

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/uuid.h"
 #include "crypto/sha256.h"
 #include "push/reply.h"
 
@@ -137,6 +138,7 @@ enum rc push_event_read(struct push_reader *r, const void *value, size_t n, stru
     out->round_attempts = avro_input_long(r->in, r->field[F_ROUND], 0);
     out->traceparent = copy(r, F_TRACEPARENT, a);
     push_request_id(m->message_id, m->cid, out->generation, m->request_id);
+    out->has_row = out->queue_seq >= 1 && uuid_check(m->delivery_id, strlen(m->delivery_id));
     return check(out, err);
 }
 

@@ -15,6 +15,7 @@ struct push_event {
     int64_t round_attempts;
     int64_t generation;
     const char *traceparent; /* as it stands there; NULL = none */
+    bool has_row;            /* event_id and queue_seq say which row it is of, also where the rest is malformed */
 };
 
 struct push_reader;
@@ -23,7 +24,8 @@ struct push_reader;
 enum rc push_reader_create(const struct avro_set *set, struct push_reader **out_reader, struct err *err) MUST_USE;
 struct push_reader *push_reader_free(struct push_reader *r); /* accepts NULL, returns NULL */
 
-/* REJECT: malformed, or without what an outcome needs (event_id, queue_seq); the text names the field. */
+/* REJECT: malformed, or without what an outcome needs (event_id, queue_seq); the text names the field. out->has_row:
+ * an outcome can be written all the same. */
 enum rc push_event_read(struct push_reader *r, const void *value, size_t n, struct arena *a, struct push_event *out,
                         struct err *err) MUST_USE;
 

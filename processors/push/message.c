@@ -150,6 +150,21 @@ static void enter(struct message *m)
     outlet_enter(m->outlet, m);
 }
 
+/* Its row hears of it where it can be told which one that is. Else there is no outcome to write: the row stays as it
+ * is, and shows up as stuck. */
+static void settle_unread(struct message *m, const struct err *err)
+{
+    const struct push_decision dead = {.outcome = PUSH_DEAD_LETTER, .delay_ms = -1};
+    struct push_facts facts = {.common = {.duration_ms = -1, .class = "malformed", .message = err->text}};
+    struct delivery_why why = {.class = "malformed", .message = err->text};
+
+    if (err->rc == RC_REJECT && m->event.has_row) {
+        finish(m, &dead, NULL, &facts);
+        return;
+    }
+    delivery_finish(m->task, err->rc == RC_REJECT ? RC_REJECT : RC_FATAL, &why);
+}
+
 void message_start(void *ctx, const struct delivery_event *record, struct delivery_task *task)
 {
     struct push *p = ctx;
@@ -159,9 +174,7 @@ void message_start(void *ctx, const struct delivery_event *record, struct delive
     *m = (struct message){.push = p, .task = task, .record = record};
     delivery_set_data(task, m);
     if (push_event_read(p->reader, record->value, record->value_len, delivery_arena(task), &m->event, &err) != RC_OK) {
-        /* Without the fields there is no outcome to write: the row behind it stays as it is, and shows up as stuck. */
-        struct delivery_why why = {.class = "malformed", .message = err.text};
-        delivery_finish(task, err.rc == RC_REJECT ? RC_REJECT : RC_FATAL, &why);
+        settle_unread(m, &err);
         return;
     }
     enter(m);

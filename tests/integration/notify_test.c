@@ -366,8 +366,42 @@ Test(notify, bad_records_are_dead_letters_and_their_neighbours_pass)
     notify_rig_row(&r, db, E1);
     notify_rig_must(&r);
     stack_expect(db, "neighbour", ROWS, "1|queued|t");
+    cr_expect_eq(
+        metric_value(metric_counter("sluice_notify_events_total", "", "%s", "result=\"failed\",reason=\"malformed\"")),
+        0, "a row that is not there");
     stack_expect(db, "dead letters",
                  "SELECT count(*) || ' ' || string_agg(DISTINCT topic, ' ') FROM dead_letter_outbox", "3 express.dlq");
+}
+
+/* As a table from before may have them, whose columns have no limits. */
+Test(notify, the_row_of_a_malformed_record_says_so)
+{
+    stack_sql(db, "ALTER TABLE notify_queue DROP CONSTRAINT notify_queue_tracking_no_check;"
+                  "INSERT INTO notify_queue (id, tracking_no, status) VALUES ('" E1 "', repeat('x', 65), 'delivered');"
+                  "INSERT INTO notify_queue (id, tracking_no, status, node_at) VALUES ('" E2 "', '" PARCEL
+                  "', 'delivered', '9999-12-31 23:59:59+00'::timestamptz + interval '1 h'), ('" E3 "', '" PARCEL
+                  "', 'delivered', now())");
+    run();
+    stack_expect(
+        db, "rows", ROWS,
+        "1|failed|malformed record: field tracking_no has 65 bytes; expected 1 to 64|t"
+        " 2|failed|malformed record: field node_at is 253402304399000000; expected microseconds between 1970 and"
+        " 9999|t 3|queued|t");
+    stack_expect(db, "dead letters", "SELECT count(*) FROM dead_letter_outbox", "2");
+    cr_expect_eq(
+        metric_value(metric_counter("sluice_notify_events_total", "", "%s", "result=\"failed\",reason=\"malformed\"")),
+        2);
+    event("66666666-6666-4666-8666-666666666666", "delivered", 1);
+    notify_rig_row(&r, db, "66666666-6666-4666-8666-666666666666");
+    rerun("66666666-6666-4666-8666-666666666666"); /* and another queueing than the one it was of is left alone */
+    stack_sql(db, "UPDATE notify_queue SET process_status = 'queued' WHERE id = '" E1 "'; UPDATE notify_queue SET"
+                  " tracking_no = repeat('y', 70), process_status = NULL, processed_at = NULL WHERE id = '" E2 "'");
+    notify_rig_row(&r, db, E1);
+    notify_rig_row(&r, db, E2);
+    rerun(E2);
+    notify_rig_must(&r);
+    stack_expect(db, "rows", ROWS,
+                 "1|queued|malformed record: field tracking_no has 65 bytes; expected 1 to 64|t 2|f 3|queued|t 6|f");
 }
 
 Test(notify, a_partial_index_is_named_with_what_mends_it)

@@ -6,6 +6,7 @@
 
 #include "account/account.h"
 #include "base/mem.h"
+#include "cli/doctor.h"
 #include "cli/status.h"
 #include "delivery_state/sink.h"
 #include "kafka/conf.h"
@@ -271,6 +272,15 @@ Test(status, rows_of_parcels_and_pushes_have_their_own_states)
     cr_expect_eq(status_rows(p, "failed"), 2);
     cr_expect_eq(status_rows(p, "dead_letter"), 3);
     cr_expect_eq(p->row_stuck, 0);
+    struct doctor_check checks[2] = {{.name = NULL}};
+    struct doctor d = {.list = checks};
+    doctor_stuck(&d, s);
+    cr_assert_eq(d.n, 1);
+    cr_expect_eq(checks[0].state, DOCTOR_WARN);
+    cr_expect_str_eq(checks[0].text,
+                     "1 rows of notify_queue were published more than 1 min ago, and nothing has come of"
+                     " them");
+    cr_expect_not_null(strstr(checks[0].hint, "sluice outbox ls --source express --status null"), "%s", checks[0].hint);
     cr_expect_eq(open_of(s, "notification.dlq"), 3);
     cr_expect_eq(open_of(s, "express.dlq"), -2, "only the letters know");
 }

@@ -85,10 +85,22 @@ t_db "INSERT INTO ml_orders (id, user_id, merchant_id) VALUES ('order-3', 'user-
 start_role notify notify
 tell HIDDEN in_transit "on its way"
 t_match "what is hidden, by which policy, and what to do" '^failed\|rows hidden by row-level security.*ml_orders.*own_orders.*--rls-function' "$(ended HIDDEN)"
+# Devices of a table from before: two rows of one phone without an appid, of which the newer counts.
+t_db "ALTER TABLE push_devices ALTER appid DROP NOT NULL;
+      INSERT INTO push_devices (appid, cid, user_id, last_seen_at) VALUES (NULL, 'phone-old', 'user-9', now()), (NULL, 'phone-old', 'user-8', now() - interval '1 day')"
 rc=0
 "$SLUICE_BIN" doctor >"$T_DIR/doctor.out" 2>&1 || rc=$?
 t_eq "doctor finds it" 3 "$rc"
 t_match "and names table and policy" 'ml_orders.*own_orders' "$(tr '\n' ' ' <"$T_DIR/doctor.out")"
+t_match "and devices without an appid" 'warn *devices *2 rows of push_devices have no appid.*1 of them are passed over' "$(tr '\n' ' ' <"$T_DIR/doctor.out")"
+t_match "what counts is shown under the usual app" 'default/phone-old .*active' "$("$SLUICE_BIN" devices ls --user user-9)"
+t_match "what does not as passed over" 'default/phone-old .*passed over' "$("$SLUICE_BIN" devices ls --user user-8)"
+t_eq "and is not what is meant" user-9 "$("$SLUICE_BIN" devices show default/phone-old --json | jq -r .user_id)"
+t_exit "a test of it goes to that app" 0 "$SLUICE_BIN" devices test default/phone-old
+post "$device_port" /api/v1/push/register '{"cid":"phone-old","user_id":"user-7","platform":"android"}'
+gw_expect "the phone registers" 200
+t_eq "one row of it counts, with its appid" "default user-7" "$(t_db "SELECT concat_ws(' ', appid, user_id) FROM push_devices WHERE cid = 'phone-old' AND appid IS NOT NULL")"
+t_eq "and only that one is listed" 1 "$("$SLUICE_BIN" devices ls --cid phone-old --json | jq '[.devices[] | select(.passed_over | not)] | length')"
 # As its owner is under the policies too (FORCE), the function belongs to the superuser.
 DATABASE_URL=$T_ADMIN_URL "$SLUICE_BIN" migrate --rls-function --role "$(t_db 'SELECT current_user')" >"$T_DIR/function.log" 2>&1 || t_fail "migrate --rls-function: $(cat "$T_DIR/function.log")"
 again "$(t_db "SELECT id FROM notify_queue WHERE tracking_no = 'HIDDEN'")"
@@ -113,6 +125,13 @@ t_db "INSERT INTO push_deliveries (id, message_id, aud, recipient_id, appid, cid
 wait_until 60 "[[ \$(t_db \"SELECT status || ' ' || verdict FROM push_deliveries WHERE message_id = 'empty'\") == 'dead_letter empty' ]]"
 t_ok "an empty text ends as a dead letter that says so"
 t_eq "and never reached a phone" 0 "$(curl -fsS "http://$(receiver_at receiver)/stats?ids=1" | jq '[.push.by_id[] | select(.title == "title")] | length')"
+
+# A record that nobody can make sense of, but for whose it is: its row says so.
+t_db "BEGIN; SET LOCAL sluice.sweep = 'on';
+      INSERT INTO push_deliveries (id, message_id, aud, recipient_id, appid, cid, title, body, status) VALUES ('00000000-0000-0000-0000-0000000000ef', 'odd', 'user', 'user-1', 'default', 'phone-u', 'title', 'b', 'failed');
+      UPDATE push_deliveries SET status = 'pending', round_attempts = -1 WHERE message_id = 'odd'; COMMIT" >/dev/null
+wait_until 60 "[[ \$(t_db \"SELECT status FROM push_deliveries WHERE message_id = 'odd'\") == dead_letter ]]"
+t_match "a malformed push ends as a dead letter that says what" '^0 field round_attempts is -1' "$(t_db "SELECT attempt_count, last_error FROM push_deliveries WHERE message_id = 'odd'" | tr '|\t' '  ')"
 
 # A taken port, of the last of three listeners: what has been started by then ends, too, with accounts as without.
 "$SLUICE_BIN" sign init "$T_DIR/channels-second" >/dev/null 2>&1
