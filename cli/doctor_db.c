@@ -184,6 +184,18 @@ static void check_rls(struct doctor *d, PGconn *conn)
     }
 }
 
+static void check_types(struct doctor *d, PGconn *conn)
+{
+    struct err err;
+
+    if (notify_types_check(conn, &err) == RC_OK) {
+        doctor_say(d, "columns", DOCTOR_OK, "ids are of types that the parcels' roles can use");
+        return;
+    }
+    doctor_say(d, "columns", DOCTOR_FAIL, "%s", err.text);
+    doctor_hint(d, "change the column's type: notify does not start, and calls of carriers may not be stored");
+}
+
 static void check_index(struct doctor *d, PGconn *conn)
 {
     struct err err;
@@ -269,6 +281,7 @@ void doctor_database(struct doctor *d)
     if (check_migrated(d, conn)) {
         check_privileges(d, conn);
         check_rls(d, conn);
+        check_types(d, conn);
         check_index(d, conn);
         check_devices(d, conn);
     }

@@ -93,7 +93,8 @@ static enum rc query_ids(struct replay *r, struct err *err)
     const char *params[] = {config_str(r->cli->cfg, "topic.prefix"), buf_str(&ids)};
     char *from CLEANUP(freep) = outbox_from(r->kind);
     char *sql CLEANUP(freep) = xasprintf(BY_ID, from);
-    return pg_query(r->conn, sql, ARRAY_SIZE(params), params, &r->found, err);
+    enum rc rc = pg_query(r->conn, sql, ARRAY_SIZE(params), params, &r->found, err);
+    return rc == RC_OK ? rc : row_kind_failed(r->kind, err);
 }
 
 static enum rc query_stuck(struct replay *r, struct err *err)

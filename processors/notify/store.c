@@ -115,26 +115,51 @@ enum rc notify_index_check(PGconn *conn, struct err *err)
     return err_code(err, "42P10");
 }
 
-static enum rc check_types(const struct notify_store *s, struct err *err)
+/* Ids of ours. Those of notify_queue travel in records, and name rows in event_id and in dead letters. */
+static enum rc check_types(const struct column_type types[STORE_TYPES], struct err *err)
 {
-    static const enum store_type ids[] = {T_QUEUE, T_NOTIFICATION};
+    static const struct {
+        enum store_type type;
+        bool text; /* may be one, too */
+        const char *expected;
+    } ids[] = {{T_QUEUE, false, "uuid, for records and dead letters name its rows by UUIDs"},
+               {T_NOTIFICATION, true, "uuid or text"}};
 
     for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
-        const struct column_type *t = &s->types[ids[i]];
-        if (t->class == COLUMN_INTEGER) {
-            FAIL(err, RC_RETRY, "column %s.%s is of type %s; expected uuid or text", t->table, t->column, t->name);
+        const struct column_type *t = &types[ids[i].type];
+        bool text = t->class == COLUMN_TEXT;
+        if (t->class == COLUMN_UUID || (text && ids[i].text)) {
+            continue;
         }
+        rc_ignore(err_set(err, RC_FATAL, __FILE__, __LINE__, "column %s.%s is of type %s; expected %s%s", t->table,
+                          t->column, t->name, ids[i].expected,
+                          text ? ": ALTER TABLE notify_queue ALTER id DROP DEFAULT, ALTER id TYPE uuid USING id::uuid,"
+                                 " ALTER id SET DEFAULT gen_random_uuid()"
+                               : ""));
+        return err_code(err, ERR_CONFIG);
     }
     return RC_OK;
 }
 
+static enum rc read_types(PGconn *conn, struct column_type types[STORE_TYPES], struct err *err)
+{
+    memcpy(types, TYPES, sizeof(TYPES));
+    TRY(column_types_read(conn, types, STORE_TYPES, err));
+    return check_types(types, err);
+}
+
+enum rc notify_types_check(PGconn *conn, struct err *err)
+{
+    struct column_type types[STORE_TYPES];
+
+    return read_types(conn, types, err);
+}
+
 enum rc notify_store_session(struct notify_store *s, PGconn *conn, struct err *err)
 {
-    memcpy(s->types, TYPES, sizeof(TYPES));
     s->function_ready = false;
     TRY(pg_exec(conn, SETTINGS, NULL, err));
-    TRY(column_types_read(conn, s->types, STORE_TYPES, err));
-    TRY(check_types(s, err));
+    TRY(read_types(conn, s->types, err));
     TRY(s->lock ? notify_index_check(conn, err) : RC_OK);
     TRY(store_prepare_reads(s, conn, err));
     return s->lock ? store_prepare_writes(s, conn, err) : RC_OK;

@@ -30,8 +30,9 @@ struct notify_store *notify_store_create(size_t devices_max, bool lock) MUST_USE
 struct notify_store *notify_store_free(struct notify_store *s); /* accepts NULL, returns NULL */
 
 /*
- * A new session: settings, column types, statements. FATAL: tables are missing. RETRY with code 42P10: there is no
- * plain unique index over express_notifications (message_id); the text names what is there and what mends it.
+ * A new session: settings, column types, statements. FATAL: tables are missing; with code ERR_CONFIG a column has a
+ * type that nothing can be done with. RETRY with code 42P10: there is no plain unique index over express_notifications
+ * (message_id); the text names what is there and what mends it.
  */
 enum rc notify_store_session(struct notify_store *s, PGconn *conn, struct err *err) MUST_USE;
 
@@ -41,6 +42,9 @@ enum rc notify_store_session(struct notify_store *s, PGconn *conn, struct err *e
  */
 #define NOTIFY_INDEX_CURE "; run: "
 enum rc notify_index_check(PGconn *conn, struct err *err) MUST_USE;
+
+/* The tables and the types of their columns, as notify_store_session() looks at them. */
+enum rc notify_types_check(PGconn *conn, struct err *err) MUST_USE;
 
 enum rc notify_store_decide(struct notify_store *s, PGconn *conn, struct notify_batch *b,
                             const struct notify_rules *rules, struct err *err) MUST_USE;

@@ -44,8 +44,10 @@ static enum rc set_type(struct column_type *t, const char *name, struct err *err
             return RC_OK;
         }
     }
-    FAIL(err, RC_RETRY, "column %s.%s is of type %.40s; expected uuid, text, varchar or an integer", t->table,
-         t->column, name);
+    rc_ignore(err_set(err, RC_FATAL, __FILE__, __LINE__,
+                      "column %s.%s is of type %.40s; expected uuid, text, varchar or an integer", t->table, t->column,
+                      name));
+    return err_code(err, ERR_CONFIG);
 }
 
 enum rc column_types_read(PGconn *conn, struct column_type *list, size_t n, struct err *err)

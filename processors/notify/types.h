@@ -23,7 +23,7 @@ struct column_type {
     int64_t min, max; /* of an integer */
 };
 
-/* One statement. FATAL: a table or a column is missing. RETRY: a column is of another type. */
+/* One statement. FATAL: a table or a column is missing; with code ERR_CONFIG a column is of another type. */
 enum rc column_types_read(PGconn *conn, struct column_type *list, size_t n, struct err *err) MUST_USE;
 
 /* Can the text be a value of that column? */

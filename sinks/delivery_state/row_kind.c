@@ -109,6 +109,19 @@ const struct row_kind *row_kind_of_source(const char *source)
     return NULL;
 }
 
+enum rc row_kind_failed(const struct row_kind *kind, struct err *err)
+{
+    if (strcmp(err->code, "42883") == 0) { /* undefined_function: text = uuid, bigint = uuid */
+        rc_ignore(
+            err_set(err, RC_FATAL, __FILE__, __LINE__,
+                    "column %s.id is not of type uuid; its rows cannot be found by the UUIDs that dead letters and"
+                    " commands name",
+                    kind->table));
+        return err_code(err, ERR_CONFIG);
+    }
+    return err->rc;
+}
+
 bool row_state_in(const char *const list[ROW_STATES_MAX], const char *state)
 {
     for (size_t i = 0; i < ROW_STATES_MAX && list[i] != NULL; i++) {

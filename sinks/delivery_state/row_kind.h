@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/err.h"
+
 #define ROW_STATES_MAX 6
 
 struct row_kind {
@@ -44,6 +46,12 @@ extern const size_t ROW_KINDS_N;
 /* NULL when there is none. */
 const struct row_kind *row_kind_of_topic(const char *topic);
 const struct row_kind *row_kind_of_source(const char *source);
+
+/*
+ * For a statement over its table that failed: where ids are of another type than uuid there is no comparison with what
+ * letters and commands name them by, and the error says so instead. Returns err->rc.
+ */
+enum rc row_kind_failed(const struct row_kind *kind, struct err *err);
 
 /* Is the state in that list? */
 bool row_state_in(const char *const list[ROW_STATES_MAX], const char *state);

@@ -78,7 +78,8 @@ static enum rc query(PGconn *conn, const struct row_kind *kind, const struct let
     array_end(&ids);
     array_end(&seqs);
     const char *params[] = {buf_str(&ids), buf_str(&seqs)};
-    return pg_query(conn, sql, ARRAY_SIZE(params), params, out_res, err);
+    enum rc rc = pg_query(conn, sql, ARRAY_SIZE(params), params, out_res, err);
+    return rc == RC_OK ? rc : row_kind_failed(kind, err);
 }
 
 static enum rc look_up_kind(PGconn *conn, const struct row_kind *kind, struct letter *letters, size_t n,

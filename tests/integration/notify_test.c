@@ -452,6 +452,40 @@ Test(notify, ids_may_be_uuids_and_numbers)
                  "order not found for waybill: no uuid");
 }
 
+/* The role ends with that, and does not try again for ever. */
+Test(notify, ids_that_no_record_can_name_are_refused_by_name)
+{
+    static const struct {
+        const char *sql, *want;
+    } table[] = {
+        {"ALTER TABLE notify_queue ALTER id DROP DEFAULT, ALTER id TYPE text",
+         "column notify_queue.id is of type text; expected uuid, for records and dead letters name its rows by UUIDs:"
+         " ALTER TABLE notify_queue ALTER id DROP DEFAULT, ALTER id TYPE uuid USING id::uuid, ALTER id SET DEFAULT"
+         " gen_random_uuid()"},
+        {"ALTER TABLE notify_queue ALTER id DROP DEFAULT, ALTER id TYPE bigint USING 1",
+         "column notify_queue.id is of type bigint; expected uuid, for records and dead letters name its rows by "
+         "UUIDs"},
+        {"ALTER TABLE ml_orders ALTER id DROP DEFAULT, ALTER id TYPE date USING now()",
+         "column ml_orders.id is of type date; expected uuid, text, varchar or an integer"},
+    };
+
+    event(E1, "delivered", 5);
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        stack_sql(db, "%s", table[i].sql);
+        struct err err;
+        cr_expect_eq(r.proc.session(r.proc.self, r.conn, &err), RC_FATAL);
+        cr_expect_str_eq(err.code, ERR_CONFIG);
+        cr_expect_str_eq(err.text, table[i].want);
+        if (i == 0) { /* what it says mends it */
+            stack_sql(db, "%s", strstr(err.text, "ALTER TABLE"));
+            stack_sql(r.conn, "DEALLOCATE ALL"); /* as in a new session */
+            cr_expect_eq(r.proc.session(r.proc.self, r.conn, &err), RC_OK, "%s", err.text);
+        } else if (i == 1) {
+            stack_sql(db, "ALTER TABLE notify_queue ALTER id TYPE uuid USING gen_random_uuid()");
+        }
+    }
+}
+
 /* The runtime repeats a batch that was rolled back; here its position is taken back by hand, as a lost COMMIT would. */
 Test(notify, a_batch_that_is_repeated_has_its_effects_once)
 {

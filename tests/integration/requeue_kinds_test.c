@@ -53,6 +53,16 @@ static struct redrive_counts redrive(struct letter *letters, size_t n, bool forc
     return redrive_counts(r);
 }
 
+Test(requeue_kinds, ids_of_another_type_are_said)
+{
+    struct letter l = {.kind = row_kind_of_source("express"), .queue_seq = 1, .event_id = ID1};
+
+    stack_sql(db, "ALTER TABLE " Q " ALTER id DROP DEFAULT, ALTER id TYPE text");
+    cr_expect_eq(letters_look_up(db, &l, 1, &err), RC_FATAL);
+    cr_expect_str_eq(err.code, ERR_CONFIG);
+    cr_expect_not_null(strstr(err.text, "column notify_queue.id is not of type uuid"), "%s", err.text);
+}
+
 static int64_t parcel(const char *id)
 {
     stack_sql(db, "INSERT INTO " Q " (id, tracking_no, carrier, status) VALUES ('%s', 'YT1', 'yuantong', 'collected')",
