@@ -49,29 +49,36 @@ Test(push_event, is_read_and_refused_by_name)
     cr_assert_str_eq(e.message.cid, "c1");
     cr_assert_eq(read_record("0", &e, &err), RC_REJECT);
     cr_assert(strstr(err.text, "queue_seq") != NULL, "%s", err.text);
-    cr_assert_not(e.has_row, "of which queueing?");
     cr_assert_eq(push_event_read(reader, NULL, 0, &arena, &e, &err), RC_REJECT);
-    cr_assert_not(e.has_row);
     cr_assert_eq(push_event_read(reader, "\0\0\0\0\1x", 6, &arena, &e, &err), RC_REJECT);
+}
+
+static enum rc read_malformed(const char *id, int queue_seq, int round, struct push_event *e, struct err *err)
+{
+    static const char record[] =
+        "{\"event_id\":\"%s\",\"message_id\":\"m1\",\"generation\":0,\"aud\":\"user\",\"recipient_id\":\"7\","
+        "\"appid\":\"default\",\"cid\":\"c1\",\"title\":\"t\",\"body\":\"b\",\"payload\":\"{}\",\"queue_seq\":%d,"
+        "\"round_attempts\":%d,\"created_at\":0}";
+    char text[600];
+    int n = snprintf(text, sizeof text, record, id, queue_seq, round);
+    return push_event_read(reader, text, (size_t)n, &arena, e, err);
 }
 
 /* Then its row can be told what became of it. */
 Test(push_event, a_malformed_record_may_say_which_row_it_is_of)
 {
-    static const char record[] =
-        "{\"event_id\":\"%s\",\"message_id\":\"m1\",\"generation\":0,\"aud\":\"user\",\"recipient_id\":\"7\","
-        "\"appid\":\"default\",\"cid\":\"c1\",\"title\":\"t\",\"body\":\"b\",\"payload\":\"{}\",\"queue_seq\":5,"
-        "\"round_attempts\":-1,\"created_at\":0}";
-    char text[600];
+    static const char id[] = "11111111-1111-4111-8111-111111111111";
     struct push_event e;
     struct err err = {0};
-    int n = snprintf(text, sizeof text, record, "11111111-1111-4111-8111-111111111111");
-    cr_assert_eq(push_event_read(reader, text, (size_t)n, &arena, &e, &err), RC_REJECT);
+    cr_assert_eq(read_malformed(id, 5, -1, &e, &err), RC_REJECT);
     cr_assert_not_null(strstr(err.text, "round_attempts"), "%s", err.text);
     cr_assert(e.has_row);
-    n = snprintf(text, sizeof text, record, "d1");
-    cr_assert_eq(push_event_read(reader, text, (size_t)n, &arena, &e, &err), RC_REJECT);
+    cr_assert_eq(read_malformed(id, 0, 0, &e, &err), RC_REJECT);
+    cr_assert_not(e.has_row, "of which queueing?");
+    cr_assert_eq(read_malformed("d1", 5, -1, &e, &err), RC_REJECT);
     cr_assert_not(e.has_row, "no id of ours");
+    cr_assert_eq(push_event_read(reader, NULL, 0, &arena, &e, &err), RC_REJECT);
+    cr_assert_not(e.has_row);
 }
 
 Test(push_event, the_request_id_is_the_same_for_ever_and_another_for_a_new_generation)
