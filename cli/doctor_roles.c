@@ -64,14 +64,20 @@ static void say_sources(struct doctor *d, const struct status *st)
 /* Published, and nothing has come of them: a role that is away or behind, a record that nobody could read. */
 void doctor_stuck(struct doctor *d, const struct status *st)
 {
-    int64_t stuck = 0;
+    bool all_well = true;
 
     for (int i = 0; i < st->n_sources; i++) {
         const struct status_source *s = &st->sources[i];
-        if (s->view == NULL || s->row_stuck <= 0) {
+        if (s->view == NULL || s->row_stuck == 0) {
             continue;
         }
-        stuck += s->row_stuck;
+        all_well = false;
+        if (s->row_stuck == STATUS_UNKNOWN) {
+            doctor_say(d, "stuck", DOCTOR_WARN, "%s is too large to be looked through for rows of which nothing comes",
+                       s->table);
+            doctor_hint(d, "sluice outbox replay --source %s --stuck --dry-run takes the time it needs", s->name);
+            continue;
+        }
         doctor_say(d, "stuck", DOCTOR_WARN,
                    "%" PRId64 " rows of %s were published more than %d min ago, and nothing has come of them",
                    s->row_stuck, s->table, (int)(st->stuck_after_s / 60));
@@ -81,7 +87,7 @@ void doctor_stuck(struct doctor *d, const struct status *st)
             " nobody could read (sluice dlq ls)? then sluice outbox replay --source %s --stuck",
             s->name, s->view->states[0], s->name);
     }
-    if (stuck == 0) {
+    if (all_well) {
         doctor_say(d, "stuck", DOCTOR_OK, "no row waits for its outcome for more than %d min",
                    (int)(st->stuck_after_s / 60));
     }

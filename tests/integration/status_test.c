@@ -281,6 +281,12 @@ Test(status, rows_of_parcels_and_pushes_have_their_own_states)
                      "1 rows of notify_queue were published more than 1 min ago, and nothing has come of"
                      " them");
     cr_expect_not_null(strstr(checks[0].hint, "sluice outbox ls --source express --status null"), "%s", checks[0].hint);
+    for (int i = 0; i < s->n_sources; i++) { /* a table that takes too long is no table without such rows */
+        s->sources[i].row_stuck = s->sources[i].view == q->view ? STATUS_UNKNOWN : 0;
+    }
+    doctor_stuck(&d, s);
+    cr_assert_eq(d.n, 2);
+    cr_expect(checks[1].state == DOCTOR_WARN && strstr(checks[1].text, "notify_queue is too large") != NULL);
     cr_expect_eq(open_of(s, "notification.dlq"), 3);
     cr_expect_eq(open_of(s, "express.dlq"), -2, "only the letters know");
 }
