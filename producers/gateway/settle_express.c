@@ -117,16 +117,19 @@ static size_t list_of(const struct express_number *numbers, size_t n, enum which
     return count;
 }
 
-static int compare(const void *key, const void *element)
+int express_number_compare(const void *a, const void *b)
 {
-    return strcmp(key, ((const struct express_number *)element)->tracking_no);
+    const struct express_number *x = a;
+    const struct express_number *y = b;
+    return strcmp(x->tracking_no, y->tracking_no);
 }
 
 /* Whatever the order of the rows. */
 static void note_known(struct express_number *numbers, size_t n, const PGresult *res)
 {
     for (int row = 0; row < PQntuples(res); row++) {
-        struct express_number *at = bsearch(pg_text(res, row, 0), numbers, n, sizeof *numbers, compare);
+        const struct express_number key = {.tracking_no = pg_text(res, row, 0)};
+        struct express_number *at = bsearch(&key, numbers, n, sizeof *numbers, express_number_compare);
         if (at != NULL) {
             at->known = true;
         }
@@ -238,13 +241,6 @@ static void look_done(struct look *l)
     PQclear(l->decided);
 }
 
-static int by_number(const void *a, const void *b)
-{
-    const struct express_number *x = a;
-    const struct express_number *y = b;
-    return strcmp(x->tracking_no, y->tracking_no);
-}
-
 static enum rc query_list(struct session *s, const char *sql, const struct look *l, enum which which, struct err *err)
 {
     CLEANUP(buf_done) struct buf list;
@@ -270,7 +266,7 @@ static enum rc take_parked(struct session *s, struct look *l, struct err *err)
             l->numbers[i].tracking_no = pg_text(l->parked, (int)i, 0);
         }
     }
-    qsort(l->numbers, l->n, sizeof *l->numbers, by_number);
+    qsort(l->numbers, l->n, sizeof *l->numbers, express_number_compare);
     return RC_OK;
 }
 

@@ -34,6 +34,8 @@ struct express_number {
     bool parks;          /* where there is no waybill its number waits: something was said of it */
     bool known;          /* out: there is a waybill */
 };
+/* By tracking number, for qsort() and bsearch(). */
+int express_number_compare(const void *a, const void *b);
 
 struct express_totals {
     int64_t queued, history; /* nodes */

@@ -211,20 +211,13 @@ static void numbersp(struct numbers *numbers)
     free(numbers->list);
 }
 
-static int by_number(const void *a, const void *b)
-{
-    const struct express_number *x = a;
-    const struct express_number *y = b;
-    return strcmp(x->tracking_no, y->tracking_no);
-}
-
 /* Each number once, in order. */
 static void unite(struct numbers *numbers)
 {
     size_t kept = 0;
-    qsort(numbers->list, numbers->n, sizeof *numbers->list, by_number);
+    qsort(numbers->list, numbers->n, sizeof *numbers->list, express_number_compare);
     for (size_t i = 0; i < numbers->n; i++) {
-        if (kept == 0 || by_number(&numbers->list[kept - 1], &numbers->list[i]) != 0) {
+        if (kept == 0 || express_number_compare(&numbers->list[kept - 1], &numbers->list[i]) != 0) {
             numbers->list[kept++] = numbers->list[i];
             continue;
         }
@@ -261,7 +254,7 @@ static void judge(struct callback *c, const struct numbers *numbers)
     c->express.unknown = false;
     for (size_t k = 0; k < c->verdict.express->n_reports; k++) {
         const struct express_number key = {.tracking_no = c->verdict.express->reports[k].tracking_no};
-        const struct express_number *at = bsearch(&key, numbers->list, numbers->n, sizeof key, by_number);
+        const struct express_number *at = bsearch(&key, numbers->list, numbers->n, sizeof key, express_number_compare);
         c->express.unknown = c->express.unknown || (at != NULL && !at->known);
     }
     /* Services that ask on our own route are told each time, until the waybill is there. */
