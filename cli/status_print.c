@@ -98,7 +98,7 @@ static const struct {
 } BLOCKS[] = {
     {{"pending", "retrying", "delivered", "failed", "dead_letter"},
      {"PENDING", "RETRYING", "DELIVERED", "FAILED", "DEAD"}},
-    {{"null", "queued", "skipped", "failed", NULL}, {"NULL", "QUEUED", "SKIPPED", "FAILED", ""}},
+    {{"null", "queued", "skipped", "failed", "processed"}, {"NULL", "QUEUED", "SKIPPED", "FAILED", "PROCESSED"}},
 };
 
 static void print_row_states(const struct status_source *s, size_t block, struct buf *out)

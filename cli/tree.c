@@ -198,7 +198,12 @@ static const struct command_flag OUTBOX_REPLAY_FLAGS[] = {
 static const struct command OUTBOX_CHILDREN[] = {
     {.name = "ls",
      .help = "Rows of an outbox by state, the oldest first; no payloads.",
-     .more = "There is no index over the status, on purpose: on a large table this reads all of it.",
+     .more =
+         "callback   pending, retrying, delivered, dead_letter\n"
+         "express    null (on the road), queued, skipped, failed, processed (processed_at is set and process_status\n"
+         "           is not: somebody has handled the row by hand)\n"
+         "push       pending, retrying, delivered, failed, dead_letter\n\n"
+         "There is no index over the status, on purpose: on a large table this reads all of it.",
      FLAGS(OUTBOX_LS_FLAGS),
      .run = cmd_outbox_ls},
     {.name = "show",

@@ -97,6 +97,9 @@ t_eq "sent" "1 1" "$(queueings notification.pushes "$push" | wc -w | xargs) $(qu
 # ---- The outboxes
 t_eq "outbox ls --source push" "$push pending shop" "$("$SLUICE_BIN" outbox ls --source push --json | jq -r '.rows[] | "\(.id) \(.status) \(.app)"')"
 t_eq "outbox ls --source express" 3 "$("$SLUICE_BIN" outbox ls --source express --json --status null | jq '.rows | length')"
+t_eq "one that somebody has handled by hand" "YT processed" "$("$SLUICE_BIN" outbox ls --source express --status processed --json | jq -r '.rows[] | "\(.tracking_no) \(.status)"')"
+t_exit "a state that there is not" 2 "$SLUICE_BIN" outbox ls --source express --status dead_letter
+t_match "says which there are" 'null, queued, skipped, failed, processed or all' "$T_OUT"
 t_db "UPDATE push_deliveries SET status = 'delivered'"
 t_exit "outbox replay" 0 "$SLUICE_BIN" outbox replay --source push --id "$push" --yes
 wait_until 20 '(($(queueings notification.pushes "$push" | wc -w) == 2))'

@@ -239,8 +239,8 @@ Test(status_shown, a_line_for_each_stage)
     has(buf_str(&out),
         "sink         callback.outcomes                 ?       -       -        -        ?  its position");
     has(buf_str(&out), "cs_platform_event_outbox          40          3          ?          -          2          1\n");
-    has(buf_str(&out), "ROWS                            NULL     QUEUED    SKIPPED     FAILED                 STUCK\n"
-                       "notify_queue                       1         20          3          4                     0\n");
+    has(buf_str(&out), "ROWS                            NULL     QUEUED    SKIPPED     FAILED  PROCESSED      STUCK\n"
+                       "notify_queue                       1         20          3          4          0          0\n");
     has(buf_str(&out), "callback.dlq                       5          2\n");
     has(buf_str(&out), "topics missing, run `sluice topics apply`: account.flows\n");
 }
