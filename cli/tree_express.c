@@ -42,7 +42,8 @@ const struct command WAYBILLS_CHILDREN[WAYBILLS_CHILDREN_N] = {
     {.name = "rematch",
      .args = "[NO...]",
      .help = "Run what waits for a waybill or an order that is there by now; without numbers, all of it.",
-     .more = "--dry-run counts; without a terminal it needs --yes. Exit code 3: nothing waits for the numbers given.",
+     .more = "--dry-run counts; without a terminal it needs --yes. Exit code 3: nothing waits for the numbers given.\n"
+             "Without numbers both tables are read, by their indexes, a thousand rows and a transaction at a time.",
      .args_max = -1,
      .run = cmd_waybills_rematch},
 };

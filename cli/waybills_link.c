@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `sluice waybills link` and `rematch`: what waits for a waybill or an order runs. */
+/* `sluice waybills link`: a waybill gets its order, and what waited for that runs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,70 +9,10 @@
 #include "commands.h"
 #include "express.h"
 #include "pg/conn.h"
+#include "waybills.h"
 
 #define ORDER_ID_MAX 128
 #define CARRIER_MAX 64
-#define NUMBERS_MAX 10000
-
-/* What waits for these numbers ($1, text[]; NULL = all), and is worth trying: there is a waybill with an order. */
-#define HAS_WAYBILL(row) "EXISTS (SELECT FROM platform_express_waybills w WHERE w.tracking_no = " row ".tracking_no"
-#define WAITS_PARKED "($1::text[] IS NULL OR p.tracking_no = ANY ($1::text[])) AND " HAS_WAYBILL("p") ")"
-#define WAITS_QUEUE                                                                                                  \
-    "($1::text[] IS NULL OR q.tracking_no = ANY ($1::text[])) AND q.process_status = 'skipped' AND "                 \
-    "(q.last_error LIKE 'order not found for waybill%' OR q.last_error LIKE 'waybill not found%') AND " HAS_WAYBILL( \
-        "q") " AND w.order_id IS NOT NULL)"
-
-static const char COUNT[] = "SELECT (SELECT count(*) FROM express_parked p WHERE " WAITS_PARKED "), "
-                            "(SELECT count(*) FROM notify_queue q WHERE " WAITS_QUEUE "), "
-                            "(SELECT count(*) FROM express_parked p WHERE ($1::text[] IS NULL OR p.tracking_no = ANY "
-                            "($1::text[])))";
-/* The gateway looks for what is due each second. */
-static const char DUE[] = "UPDATE express_parked p SET due_at = now() WHERE " WAITS_PARKED;
-/* The runbook's statement: the row runs again. */
-static const char AGAIN[] =
-    "UPDATE notify_queue q SET processed_at = NULL, process_status = NULL, last_error = NULL WHERE " WAITS_QUEUE;
-
-struct waiting {
-    int64_t parked, queue;
-    int64_t unknown; /* parked, and no waybill of that number */
-};
-
-static int print_waiting(const struct cli *cli, const char *done, const struct waiting *w)
-{
-    if (cli->json) {
-        printf("{\"parked\":%lld,\"requeued\":%lld,\"unknown\":%lld,\"done\":%s}\n", (long long)w->parked,
-               (long long)w->queue, (long long)w->unknown, cli->dry_run ? "false" : "true");
-        return EXIT_DONE;
-    }
-    printf("%s: %lld parked number%s due now, %lld row%s of notify_queue back on the road\n", done,
-           (long long)w->parked, w->parked == 1 ? "" : "s", (long long)w->queue, w->queue == 1 ? "" : "s");
-    return EXIT_DONE;
-}
-
-static enum rc count(PGconn *conn, const char *numbers, struct waiting *out, struct err *err)
-{
-    PGresult *res CLEANUP(pg_clearp) = NULL;
-
-    TRY(pg_query(conn, COUNT, 1, &numbers, &res, err));
-    out->parked = pg_int(res, 0, 0, 0);
-    out->queue = pg_int(res, 0, 1, 0);
-    out->unknown = pg_int(res, 0, 2, 0) - out->parked;
-    return RC_OK;
-}
-
-static enum rc run(PGconn *conn, const char *numbers, struct waiting *out, struct err *err)
-{
-    PGresult *due CLEANUP(pg_clearp) = NULL;
-    PGresult *again CLEANUP(pg_clearp) = NULL;
-
-    TRY(pg_query(conn, DUE, 1, &numbers, &due, err));
-    TRY(pg_query(conn, AGAIN, 1, &numbers, &again, err));
-    out->parked = strtoll(PQcmdTuples(due), NULL, 10);
-    out->queue = strtoll(PQcmdTuples(again), NULL, 10);
-    return RC_OK;
-}
-
-/* ---- link ---- */
 
 struct link {
     const struct cli *cli;
@@ -137,7 +77,7 @@ static enum rc link_in_transaction(PGconn *conn, struct link *l, struct waiting 
         FAIL(err, RC_REJECT, "%s was linked to another order just now", l->number);
     }
     TRY(write_waybill(conn, l, err));
-    TRY(run(conn, l->numbers, w, err));
+    TRY(waiting_named(conn, WAITING_RUN, l->numbers, w, err));
     return pg_exec(conn, "COMMIT", NULL, err);
 }
 
@@ -195,7 +135,7 @@ static int link_waybill(struct link *l)
     if (link_in_transaction(conn, l, &w, &err) != RC_OK) {
         return cli_fail("waybills link", &err);
     }
-    return print_waiting(l->cli, "linked", &w);
+    return waiting_print(l->cli, "linked", &w);
 }
 
 int cmd_waybills_link(const struct cli *cli)
@@ -218,56 +158,4 @@ int cmd_waybills_link(const struct cli *cli)
     int code = link_waybill(&l);
     link_done(&l);
     return code;
-}
-
-/* ---- rematch ---- */
-
-static int rematch(const struct cli *cli, const char *numbers)
-{
-    PGconn *conn CLEANUP(pg_closep) = NULL;
-    struct waiting w = {.parked = 0};
-    struct err err;
-
-    if (express_db(cli, "sluice waybills rematch", &conn, &err) != RC_OK || count(conn, numbers, &w, &err) != RC_OK) {
-        return cli_fail("waybills rematch", &err);
-    }
-    if (w.unknown > 0) {
-        cli_note(cli, "%lld parked number%s stay%s so: there is no waybill yet (sluice waybills link)",
-                 (long long)w.unknown, w.unknown == 1 ? "" : "s", w.unknown == 1 ? "s" : "");
-    }
-    if (cli->dry_run || w.parked + w.queue == 0) {
-        (void)print_waiting(cli, cli->dry_run ? "would run" : "nothing waits", &w);
-        return !cli->dry_run && numbers != NULL ? EXIT_REJECTED : EXIT_DONE;
-    }
-    int code = cli_confirm(cli, "Run what waits: %lld parked numbers and %lld rows of notify_queue?",
-                           (long long)w.parked, (long long)w.queue);
-    if (code != EXIT_DONE) {
-        return code;
-    }
-    if (pg_exec(conn, "BEGIN", NULL, &err) != RC_OK || run(conn, numbers, &w, &err) != RC_OK ||
-        pg_exec(conn, "COMMIT", NULL, &err) != RC_OK) {
-        return cli_fail("waybills rematch", &err);
-    }
-    return print_waiting(cli, "rematched", &w);
-}
-
-int cmd_waybills_rematch(const struct cli *cli)
-{
-    CLEANUP(buf_done) struct buf numbers;
-
-    buf_init(&numbers, (size_t)1 << 20);
-    if (cli->argc > NUMBERS_MAX) {
-        return cli_usage(cli, "at most %d numbers", NUMBERS_MAX);
-    }
-    for (int i = 0; i < cli->argc; i++) {
-        if (!carrier_tracking_ok(cli->argv[i])) {
-            return cli_usage(cli, "\"%.80s\" is no tracking number: 1 to 64 of A-Z a-z 0-9 . _ -", cli->argv[i]);
-        }
-        buf_printf(&numbers, "%s%s", i == 0 ? "{" : ",", cli->argv[i]);
-    }
-    if (cli_require(cli, "database.url") != EXIT_DONE) {
-        return EXIT_CONFIG;
-    }
-    buf_puts(&numbers, cli->argc > 0 ? "}" : "");
-    return rematch(cli, cli->argc > 0 ? buf_str(&numbers) : NULL);
 }

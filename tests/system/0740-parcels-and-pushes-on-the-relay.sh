@@ -112,3 +112,23 @@ t_exit "outbox replay --stuck" 0 stuck --yes
 t_eq "rows that nothing has come of" 3 "$(jq .replayed <<<"$T_OUT")"
 stop_role s1
 stop_role r1
+
+# ---- Much that waits, found page by page: half of the numbers have a waybill by now, half of these an order. Of one, the
+# first and the last row wait; a number that rests is not counted as waiting for its waybill.
+t_db "INSERT INTO platform_express_waybills (tracking_no, order_id) SELECT 'M' || g, CASE WHEN g % 4 = 0 THEN 'o' END FROM generate_series(2, 2500, 2) g;
+      INSERT INTO notify_queue (tracking_no, status) SELECT 'M' || g, 'collected' FROM generate_series(1, 2500) g;
+      INSERT INTO notify_queue (tracking_no, status, context) VALUES ('M8', 'delivered', 'superseded'), ('M4', 'delivered', '');
+      UPDATE notify_queue SET process_status = 'skipped', processed_at = now(), last_error = CASE WHEN context <> '' THEN context
+          WHEN tracking_no LIKE '%8' THEN 'order not found for waybill' ELSE 'waybill not found' END WHERE tracking_no LIKE 'M%';
+      INSERT INTO express_parked (tracking_no, account, due_at) SELECT 'M' || g, '', CASE WHEN g = 1 THEN 'infinity' ELSE now() + interval '1 hour' END
+          FROM generate_series(1, 2500) g"
+rematch() { "$SLUICE_BIN" waybills rematch "$@" --json 2>>"$T_DIR/rematch.log"; }
+t_eq "what waits is counted" '{"parked":1250,"requeued":626,"unknown":1249,"done":false}' "$(rematch --dry-run)"
+t_exit "nobody is there to ask" 2 rematch
+t_eq "nothing has run yet" 0 "$(t_db "SELECT count(*) FROM notify_queue WHERE tracking_no LIKE 'M%' AND process_status IS NULL")"
+t_exit "numbers of which nothing waits" 3 rematch M8888 M5 --yes
+t_eq "numbers that somebody names" '{"parked":2,"requeued":2,"unknown":1,"done":true}' "$(rematch M12 M8 M12 M5 --yes)"
+t_eq "all that waits runs" '{"parked":1250,"requeued":624,"unknown":1249,"done":true}' "$(rematch --yes)"
+t_eq "it is on the road, and nothing else" "626 t" \
+    "$(t_db "SELECT count(*) || ' ' || bool_and(right(tracking_no, -1)::int % 4 = 0 AND last_error IS NULL AND context IS DISTINCT FROM 'superseded') FROM notify_queue WHERE tracking_no LIKE 'M%' AND process_status IS NULL" | sed s/true/t/)"
+t_eq "and due" 1250 "$(t_db "SELECT count(*) FROM express_parked WHERE due_at <= now()")"
