@@ -7,7 +7,8 @@
 #define FLAGS(rows) .flags = (rows), .n_flags = ARRAY_SIZE(rows)
 
 static const struct command_flag WAYBILLS_LS_FLAGS[] = {
-    {"parked", NULL, "Numbers that carriers speak of and no waybill has."},
+    {"parked", NULL, "Numbers that carriers speak of and no waybill has, and until when they are looked for."},
+    {"all", NULL, "With --parked: also those that are not looked for any more."},
     {"status", "STATUS", "Only waybills that stand there: in_transit, delivered, ..."},
     {"tracking-no", "NO", "Only this one."},
     {"limit", "N", "At most so many (default 100)."},
@@ -18,7 +19,9 @@ static const struct command_flag WAYBILLS_LINK_FLAGS[] = {
 const struct command WAYBILLS_CHILDREN[WAYBILLS_CHILDREN_N] = {
     {.name = "ls",
      .help = "Waybills, those with the newest news first; or what is parked.",
-     .more = "There is no index over the status, on purpose: on a large table this reads all of it.",
+     .more =
+         "There is no index over the status, on purpose: on a large table this reads all of it. UNTIL goes by this\n"
+         "environment's express.parked.keep.days; give it the gateway's.",
      FLAGS(WAYBILLS_LS_FLAGS),
      .run = cmd_waybills_ls},
     {.name = "show",

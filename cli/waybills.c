@@ -35,19 +35,26 @@ static const char WAYBILLS_JSON[] =
     "SELECT jsonb_build_object('waybills', coalesce(jsonb_agg(to_jsonb(x) ORDER BY x.node_at DESC NULLS LAST, "
     "x.tracking_no), '[]')) FROM (SELECT w.*" WAYBILLS_FROM ") x";
 
-/* $1 is that of waybills: none of these has a status. */
-#define PARKED_FROM                                                                                        \
-    " FROM express_parked p WHERE $1::text IS NULL AND ($2::text IS NULL OR p.tracking_no = $2) ORDER BY " \
-    "p.last_at DESC, p.tracking_no LIMIT $3::bigint"
+/* $1 is that of waybills: none of these has a status. $4: days for which a number is looked for; $5: also those that
+ * rest. */
+#define PARKED_FROM                                                                                             \
+    " FROM express_parked p WHERE $1::text IS NULL AND ($2::text IS NULL OR p.tracking_no = $2) AND ($5::bool " \
+    "OR $2 IS NOT NULL OR p.due_at < 'infinity') ORDER BY p.last_at DESC, p.tracking_no LIMIT $3::bigint"
 #define PARKED_NODES "(SELECT count(*) FROM express_nodes n WHERE n.tracking_no = p.tracking_no AND n.decided IS NULL)"
-#define NEXT_TRY "CASE WHEN p.due_at <= now() THEN 'now' ELSE " SHOWN_TIME("p.due_at") " END"
-static const char PARKED[] = "SELECT p.tracking_no, p.carrier, nullif(p.account, ''), " SHOWN_TIME(
-    "p.first_at") ", " SHOWN_TIME("p.last_at") ", p.calls, " PARKED_NODES ", p.tries, " NEXT_TRY PARKED_FROM;
-static const char *const PARKED_HEADS[] = {"TRACKING NO", "CARRIER", "ACCOUNT", "SINCE",    "LAST CALL",
-                                           ">CALLS",      ">NODES",  ">TRIES",  "NEXT TRY", NULL};
+#define NEXT_TRY                                                                                                       \
+    "CASE WHEN p.due_at <= now() THEN 'now' WHEN p.due_at = 'infinity' THEN 'rests' ELSE " SHOWN_TIME("p.due_at") " E" \
+                                                                                                                  "ND"
+#define UNTIL(days) "CASE WHEN " days "::int > 0 THEN p.last_at + " days "::int * interval '1 day' END"
+#define SHOWN_UNTIL(days) "coalesce(" SHOWN_TIME("(" UNTIL(days) ")") ", 'for ever')"
+static const char PARKED[] =
+    "SELECT p.tracking_no, p.carrier, nullif(p.account, ''), " SHOWN_TIME("p.first_at") ", " SHOWN_TIME(
+        "p.last_at") ", p.calls, " PARKED_NODES ", p.tries, " SHOWN_UNTIL("$4") ", " NEXT_TRY PARKED_FROM;
+static const char *const PARKED_HEADS[] = {"TRACKING NO", "CARRIER", "ACCOUNT", "SINCE",    "LAST CALL", ">CALLS",
+                                           ">NODES",      ">TRIES",  "UNTIL",   "NEXT TRY", NULL};
 static const char PARKED_JSON[] =
     "SELECT jsonb_build_object('parked', coalesce(jsonb_agg(to_jsonb(x) ORDER BY x.last_at DESC, x.tracking_no), '[]'))"
-    " FROM (SELECT p.*, " PARKED_NODES " AS nodes" PARKED_FROM ") x";
+    " FROM (SELECT p.*, " PARKED_NODES " AS nodes, p.due_at = 'infinity' AS rests, " UNTIL("$4") " AS until" PARKED_FROM
+                                                                                                 ") x";
 
 static enum rc list(const struct cli *cli, const char *const *params, struct buf *out, int *out_n, struct err *err)
 {
@@ -55,30 +62,26 @@ static enum rc list(const struct cli *cli, const char *const *params, struct buf
     PGresult *res CLEANUP(pg_clearp) = NULL;
     bool parked = cli_flag(cli, "parked") != NULL;
     bool found = false;
+    int n = parked ? 5 : 3;
 
     TRY(express_db(cli, "sluice waybills ls", &conn, err));
     if (cli->json) {
-        return account_json(conn, parked ? PARKED_JSON : WAYBILLS_JSON, 3, params, out, &found, err);
+        return account_json(conn, parked ? PARKED_JSON : WAYBILLS_JSON, n, params, out, &found, err);
     }
-    TRY(pg_query(conn, parked ? PARKED : WAYBILLS, 3, params, &res, err));
+    TRY(pg_query(conn, parked ? PARKED : WAYBILLS, n, params, &res, err));
     table_print(res, parked ? PARKED_HEADS : WAYBILL_HEADS, "", out);
     *out_n = PQntuples(res);
     return RC_OK;
 }
 
-int cmd_waybills_ls(const struct cli *cli)
+/* EXIT_DONE: the flags fit. */
+static int check_flags(const struct cli *cli, const char *status, const char *tracking_no)
 {
-    CLEANUP(buf_done) struct buf out;
-    const char *status = cli_flag(cli, "status");
-    const char *tracking_no = cli_flag(cli, "tracking-no");
-    int64_t limit = LIMIT_DEFAULT;
-    char limit_text[24];
-    struct err err;
-    int n = 0;
-
-    buf_init(&out, OUTPUT_MAX);
     if (status != NULL && cli_flag(cli, "parked") != NULL) {
         return cli_usage(cli, "--parked and --status exclude each other: what is parked has no waybill");
+    }
+    if (cli_flag(cli, "all") != NULL && cli_flag(cli, "parked") == NULL) {
+        return cli_usage(cli, "--all goes with --parked");
     }
     if (status != NULL && express_status_find(status) == EXPRESS_UNKNOWN && strcmp(status, "unknown") != 0) {
         return cli_usage(cli,
@@ -89,6 +92,25 @@ int cmd_waybills_ls(const struct cli *cli)
     if (tracking_no != NULL && !carrier_tracking_ok(tracking_no)) {
         return cli_usage(cli, "--tracking-no: expected 1 to 64 of A-Z a-z 0-9 . _ -");
     }
+    return EXIT_DONE;
+}
+
+int cmd_waybills_ls(const struct cli *cli)
+{
+    CLEANUP(buf_done) struct buf out;
+    const char *status = cli_flag(cli, "status");
+    const char *tracking_no = cli_flag(cli, "tracking-no");
+    int64_t limit = LIMIT_DEFAULT;
+    char limit_text[24];
+    char days[24];
+    struct err err;
+    int n = 0;
+
+    buf_init(&out, OUTPUT_MAX);
+    int code = check_flags(cli, status, tracking_no);
+    if (code != EXIT_DONE) {
+        return code;
+    }
     if (cli_flag_int(cli, "limit", 1, LIMIT_MAX, &limit, &err) != RC_OK) {
         return cli_usage(cli, "%s", err.text);
     }
@@ -96,7 +118,9 @@ int cmd_waybills_ls(const struct cli *cli)
         return EXIT_CONFIG;
     }
     (void)snprintf(limit_text, sizeof(limit_text), "%" PRId64, limit);
-    const char *const params[] = {status, tracking_no, limit_text};
+    /* Of this configuration: the gateway's may be another one. */
+    (void)snprintf(days, sizeof(days), "%" PRId64, config_int(cli->cfg, "express.parked.keep.days"));
+    const char *const params[] = {status, tracking_no, limit_text, days, cli_flag(cli, "all") != NULL ? "t" : "f"};
     if (list(cli, params, &out, &n, &err) != RC_OK) {
         return cli_fail("waybills ls", &err);
     }

@@ -71,9 +71,16 @@ static void on_parcel(void *opaque, const char *tracking_no, bool known, int64_t
 /* Numbers that carriers named before their waybill was there. */
 static enum rc settle_express(struct keeper *k, struct err *err)
 {
-    int looked = EXPRESS_WINDOW;
-    for (int i = 0; i < WINDOWS_MAX && looked == EXPRESS_WINDOW && !role_stopping(k->g->ctx); i++) {
-        TRY(express_sweep(&k->session, k->g->nodes_max, &looked, on_parcel, k, err));
+    struct express_looked looked = {.numbers = EXPRESS_WINDOW};
+    for (int i = 0; i < WINDOWS_MAX && looked.numbers == EXPRESS_WINDOW && !role_stopping(k->g->ctx); i++) {
+        TRY(express_sweep(&k->session, &k->g->express, &looked, on_parcel, k, err));
+        express_count_rest((size_t)looked.rest);
+        if (looked.rest > 0) {
+            log_warn("gateway",
+                     "parked tracking numbers are not looked for any more; a call or their waybill wakes them",
+                     KV_I("numbers", looked.rest), KV_S("why", "no waybill and no call for express.parked.keep.days"),
+                     KV_I("days", k->g->express.keep_days));
+        }
     }
     return RC_OK;
 }

@@ -45,7 +45,8 @@ enum rc callbacks_setup(struct gateway *g, const struct config *cfg, struct err 
     g->takes_express = front_wanted(cfg, FRONT_EXPRESS);
     g->raw_keep_days = config_int(cfg, "gateway.raw.keep.days");
     g->clock_skew_ms = config_int(cfg, "gateway.clock.skew.ms");
-    g->nodes_max = config_int(cfg, "express.notify.nodes.max");
+    g->express = (struct express_rules){.nodes_max = config_int(cfg, "express.notify.nodes.max"),
+                                        .keep_days = config_int(cfg, "express.parked.keep.days")};
     g->express_bytes_max = (size_t)config_int(cfg, "express.pending.bytes.max");
     TRY(read_accounts(g, cfg, err));
     if (g->accounts != NULL || g->takes_express) {

@@ -29,7 +29,7 @@ static bool take_room(struct gateway *g, size_t n)
 void express_begin(struct gateway *g, struct callback *c)
 {
     c->express.form = carrier_form_name(express_form(c->account));
-    c->express.nodes_max = g->nodes_max;
+    c->express.nodes_max = g->express.nodes_max;
     if (c->verdict.reason != REASON_OK) {
         return;
     }
@@ -88,6 +88,15 @@ void express_end(struct callback *c)
     count(WHAT_QUEUED, e->queued);
     count(WHAT_HISTORY, e->history);
     count_bad(c);
+}
+
+void express_count_rest(size_t n)
+{
+    metric_add(metric_counter("express_parked_rest_total",
+                              "Tracking numbers that are no longer looked for: neither a waybill nor a call for "
+                              "express.parked.keep.days.",
+                              NULL),
+               (double)n);
 }
 
 void express_count_settled(size_t queued, size_t history)

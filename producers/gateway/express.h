@@ -26,6 +26,8 @@ enum call_next ask_express(struct http_call *call, void *opaque);
 void express_begin(struct gateway *g, struct callback *c);
 /* The call is answered: its room is free, and what came of its nodes is counted. */
 void express_end(struct callback *c);
+/* Parked numbers that are not looked for any more; with 0 the counter is there. */
+void express_count_rest(size_t n);
 /* Nodes that the sweep has decided of. */
 void express_count_settled(size_t queued, size_t history);
 

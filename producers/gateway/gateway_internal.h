@@ -16,6 +16,7 @@
 #include "gateway/job.h"
 #include "gateway/raw_keys.h"
 #include "gateway/session.h"
+#include "gateway/settle_express.h"
 
 #define GATEWAY_THREADS_MAX 16
 #define GATEWAY_AWAY_RETRY_AFTER_S 2
@@ -74,7 +75,7 @@ struct gateway {
 
     /* Calls of carriers. */
     bool takes_express;
-    int64_t nodes_max;        /* see settle_express.h */
+    struct express_rules express;
     size_t express_bytes_max; /* of bodies that are not answered yet */
     _Atomic size_t express_bytes;
 

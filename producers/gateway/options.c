@@ -44,6 +44,13 @@ static const struct option OPTIONS[] = {
      .value = "",
      .help = "Networks that need no token for /webhook/express/status, the route without an account, beside this "
              "machine. Accounts have signatures and lists of their own."},
+    {.name = "express.parked.keep.days",
+     .type = OPTION_INT,
+     .value = "30",
+     .min = 0,
+     .max = 36500,
+     .help = "Days after its last call for which a tracking number without a waybill is looked for; 0 = for ever. What "
+             "was said of it stays, and runs when its waybill is inserted."},
     {.name = "express.pending.bytes.max",
      .type = OPTION_INT,
      .value = "8388608",

@@ -66,15 +66,19 @@ static const char LOCK_FREE_WAYBILLS_SQL[] = LOCK_SQL " SKIP LOCKED";
 static const char HOLD_PARKED_SQL[] =
     "SELECT FROM express_parked WHERE tracking_no = ANY ($1::text[]) ORDER BY tracking_no FOR KEY SHARE";
 
-/* Those that somebody has in hand are counted another time: a waybill that is just inserted holds up no call. */
+#define PARK_IN "now() + interval '1 minute'"
+
+/* Those that somebody has in hand are counted another time: a waybill that is just inserted holds up no call. One that
+ * rests waits again as if it was new. */
 static const char COUNT_PARKED_SQL[] =
-    "UPDATE express_parked p SET calls = p.calls + k.calls, last_at = now() FROM (SELECT q.tracking_no, u.calls "
-    "FROM unnest($1::text[], $2::bigint[]) AS u(number, calls) CROSS JOIN LATERAL (SELECT e.tracking_no "
-    "FROM express_parked e WHERE e.tracking_no = u.number FOR NO KEY UPDATE SKIP LOCKED) q) k "
+    "UPDATE express_parked p SET calls = p.calls + k.calls, last_at = now(), due_at = CASE WHEN p.due_at = 'infinity' "
+    "THEN " PARK_IN " ELSE p.due_at END, tries = CASE WHEN p.due_at = 'infinity' THEN 0 ELSE p.tries END FROM (SELECT "
+    "q.tracking_no, u.calls FROM unnest($1::text[], $2::bigint[]) AS u(number, calls) CROSS JOIN LATERAL (SELECT "
+    "e.tracking_no FROM express_parked e WHERE e.tracking_no = u.number FOR NO KEY UPDATE SKIP LOCKED) q) k "
     "WHERE p.tracking_no = k.tracking_no";
 static const char PARK_SQL[] =
     "INSERT INTO express_parked (tracking_no, calls, account, carrier, due_at) SELECT u.number, u.calls, u.account, "
-    "u.carrier, now() + interval '1 minute' FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) "
+    "u.carrier, " PARK_IN " FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) "
     "AS u(number, calls, account, carrier) WHERE NOT EXISTS (SELECT FROM express_parked p "
     "WHERE p.tracking_no = u.number) ORDER BY u.number COLLATE \"C\" "
     "ON CONFLICT (tracking_no) DO UPDATE SET calls = express_parked.calls + excluded.calls, last_at = now()";
@@ -85,12 +89,14 @@ static const char DUE_SQL[] =
 static const char NAMED_SQL[] =
     "SELECT tracking_no FROM express_parked WHERE tracking_no = ANY ($1::text[]) ORDER BY tracking_no FOR UPDATE";
 static const char FREE_SQL[] = "DELETE FROM express_parked WHERE tracking_no = ANY ($1::text[])";
-/* A waybill that is there was locked by somebody: soon. */
+/* A waybill that is there was locked by somebody: soon. Everybody that waits comes by here within the hour, so age
+ * needs neither a walk nor an index of its own. */
 static const char LATER_SQL[] =
-    "UPDATE express_parked p SET tries = p.tries + 1, due_at = now() + CASE WHEN EXISTS (SELECT "
-    "FROM platform_express_waybills w WHERE w.tracking_no = u.number) THEN interval '1 second' "
-    "ELSE least(interval '1 minute' * (2 ^ least(p.tries, 10)), interval '1 hour') END "
-    "FROM unnest($1::text[]) AS u(number) WHERE p.tracking_no = u.number";
+    "UPDATE express_parked p SET tries = p.tries + 1, due_at = CASE WHEN EXISTS (SELECT "
+    "FROM platform_express_waybills w WHERE w.tracking_no = u.number) THEN now() + interval '1 second' "
+    "WHEN $2::int > 0 AND p.last_at < now() - $2::int * interval '1 day' THEN 'infinity' "
+    "ELSE now() + least(interval '1 minute' * (2 ^ least(p.tries, 10)), interval '1 hour') END "
+    "FROM unnest($1::text[]) AS u(number) WHERE p.tracking_no = u.number RETURNING p.due_at = 'infinity'";
 
 /* ---------------------------------------------------------------------------------------------------- lists */
 
@@ -232,6 +238,7 @@ struct look {
     struct express_number *numbers;
     size_t n;
     PGresult *parked, *decided;
+    int rest;
 };
 
 static void look_done(struct look *l)
@@ -241,14 +248,31 @@ static void look_done(struct look *l)
     PQclear(l->decided);
 }
 
-static enum rc query_list(struct session *s, const char *sql, const struct look *l, enum which which, struct err *err)
+static enum rc free_known(struct session *s, const struct look *l, struct err *err)
 {
     CLEANUP(buf_done) struct buf list;
-    if (list_of(l->numbers, l->n, which, &list) == 0) {
+    if (list_of(l->numbers, l->n, KNOWN, &list) == 0) {
         return RC_OK;
     }
     const char *params[] = {buf_str(&list)};
-    return session_query(s, sql, 1, params, NULL, err);
+    return session_query(s, FREE_SQL, 1, params, NULL, err);
+}
+
+static enum rc put_off_unknown(struct session *s, struct look *l, int64_t keep_days, struct err *err)
+{
+    CLEANUP(buf_done) struct buf list;
+    PGresult *res CLEANUP(pg_clearp) = NULL;
+    char days[NUMBER_MAX];
+    if (list_of(l->numbers, l->n, UNKNOWN, &list) == 0) {
+        return RC_OK;
+    }
+    (void)snprintf(days, sizeof days, "%" PRId64, keep_days);
+    const char *params[] = {buf_str(&list), days};
+    TRY(session_query(s, LATER_SQL, 2, params, &res, err));
+    for (int row = 0; row < PQntuples(res); row++) {
+        l->rest += pg_text(res, row, 0)[0] == 't' ? 1 : 0;
+    }
+    return RC_OK;
 }
 
 /* Those of l->numbers, or the ones that are due where there are none. */
@@ -270,14 +294,14 @@ static enum rc take_parked(struct session *s, struct look *l, struct err *err)
     return RC_OK;
 }
 
-static enum rc look_again(struct session *s, struct look *l, int64_t nodes_max, struct err *err)
+static enum rc look_again(struct session *s, struct look *l, const struct express_rules *rules, struct err *err)
 {
     TRY(session_query(s, "BEGIN ISOLATION LEVEL READ COMMITTED", 0, NULL, NULL, err));
     TRY(take_parked(s, l, err));
     TRY(lock_waybills(s, l->numbers, l->n, LOCK_FREE_WAYBILLS_SQL, err));
-    TRY(decide(s, l->numbers, l->n, true, nodes_max, &l->decided, err));
-    TRY(query_list(s, FREE_SQL, l, KNOWN, err));
-    TRY(query_list(s, LATER_SQL, l, UNKNOWN, err));
+    TRY(decide(s, l->numbers, l->n, true, rules->nodes_max, &l->decided, err));
+    TRY(free_known(s, l, err));
+    TRY(put_off_unknown(s, l, rules->keep_days, err));
     return session_query(s, "COMMIT", 0, NULL, NULL, err);
 }
 
@@ -295,10 +319,10 @@ static void tell(const struct look *l, express_settled_fn say, void *opaque)
     }
 }
 
-static enum rc look(struct session *s, struct look *l, int64_t nodes_max, express_settled_fn say, void *opaque,
-                    struct err *err)
+static enum rc look(struct session *s, struct look *l, const struct express_rules *rules, express_settled_fn say,
+                    void *opaque, struct err *err)
 {
-    enum rc rc = look_again(s, l, nodes_max, err);
+    enum rc rc = look_again(s, l, rules, err);
     if (rc != RC_OK) {
         struct err later;
         if (s->conn != NULL && session_query(s, "ROLLBACK", 0, NULL, NULL, &later) != RC_OK) {
@@ -310,28 +334,29 @@ static enum rc look(struct session *s, struct look *l, int64_t nodes_max, expres
     return RC_OK;
 }
 
-enum rc express_sweep(struct session *s, int64_t nodes_max, int *out_looked, express_settled_fn say, void *opaque,
-                      struct err *err)
+enum rc express_sweep(struct session *s, const struct express_rules *rules, struct express_looked *out,
+                      express_settled_fn say, void *opaque, struct err *err)
 {
     CLEANUP(look_done) struct look l = {0};
-    TRY(look(s, &l, nodes_max, say, opaque, err));
-    *out_looked = (int)l.n;
+    TRY(look(s, &l, rules, say, opaque, err));
+    *out = (struct express_looked){.numbers = (int)l.n, .rest = l.rest};
     return RC_OK;
 }
 
-enum rc express_rematch(struct session *s, const char *const *tracking_nos, size_t n, int64_t nodes_max,
+enum rc express_rematch(struct session *s, const char *const *tracking_nos, size_t n, const struct express_rules *rules,
                         express_settled_fn say, void *opaque, struct err *err)
 {
     CLEANUP(look_done) struct look l = {.numbers = xcalloc(n + 1, sizeof *l.numbers), .n = n};
     for (size_t i = 0; i < n; i++) {
         l.numbers[i].tracking_no = tracking_nos[i];
     }
-    return look(s, &l, nodes_max, say, opaque, err);
+    return look(s, &l, rules, say, opaque, err);
 }
 
 enum rc express_parked(struct session *s, int64_t max, int64_t *out_n, struct err *err)
 {
-    static const char SQL[] = "SELECT count(*) FROM (SELECT FROM express_parked LIMIT $1::bigint) p";
+    static const char SQL[] = "SELECT count(*) FROM (SELECT FROM express_parked WHERE due_at < 'infinity' LIMIT "
+                              "$1::bigint) p";
     PGresult *res CLEANUP(pg_clearp) = NULL;
     char limit[NUMBER_MAX];
     const char *params[] = {limit};

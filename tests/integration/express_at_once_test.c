@@ -16,6 +16,8 @@ static struct stack st;
 static struct express_rig rig;
 static struct err err;
 
+static const struct express_rules RULES = {.nodes_max = 10, .keep_days = 30};
+
 static void setup(void)
 {
     stack_open(&st);
@@ -113,7 +115,7 @@ static void ignore(void *opaque, const char *tracking_no, bool known, int64_t qu
 Test(express_at_once, a_waybill_that_is_being_inserted_holds_up_nobody)
 {
     int known = 0;
-    int looked = 0;
+    struct express_looked looked = {0};
     PGconn *business CLEANUP(pg_closep) = stack_session(&st, false);
     struct job *job = express_call(&rig, "1", "T1", ONE, 1);
     express_put(&rig, &job, 1);
@@ -125,9 +127,9 @@ Test(express_at_once, a_waybill_that_is_being_inserted_holds_up_nobody)
     job = express_call(&rig, "2", "T1", TWO, 2);
     express_put(&rig, &job, 1);
     cr_assert_eq(job->callback->result, REASON_UNKNOWN_WAYBILL);
-    cr_assert_eq(express_sweep(&rig.session, 10, &looked, ignore, &known, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(express_sweep(&rig.session, &RULES, &looked, ignore, &known, &err), RC_OK, "%s", err.text);
     stack_sql(business, "COMMIT");
-    cr_assert_eq(express_sweep(&rig.session, 10, &looked, ignore, &known, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(express_sweep(&rig.session, &RULES, &looked, ignore, &known, &err), RC_OK, "%s", err.text);
     cr_assert_eq(known, 1);
     stack_expect(st.conn, "the newest of both calls", "SELECT string_agg(context, ' ') FROM notify_queue", "b");
     stack_expect(st.conn, "all are decided", "SELECT count(*) FROM express_nodes WHERE decided IS NULL", "0");
@@ -137,7 +139,7 @@ Test(express_at_once, a_waybill_that_is_being_inserted_holds_up_nobody)
 Test(express_at_once, a_call_under_way_while_its_number_is_settled_is_not_forgotten)
 {
     int known = 0;
-    int looked = 0;
+    struct express_looked looked = {0};
     struct job *job = express_call(&rig, "1", "T1", ONE, 1);
     express_put(&rig, &job, 1);
     /* Without counting the call, for which somebody who inserts the waybill would have to wait. */
@@ -153,10 +155,10 @@ Test(express_at_once, a_call_under_way_while_its_number_is_settled_is_not_forgot
     stack_sql(st.conn, "INSERT INTO platform_express_waybills (tracking_no) VALUES ('T1')");
     struct express_rig other;
     express_rig_open(&other, &st);
-    cr_assert_eq(express_sweep(&other.session, 10, &looked, ignore, &known, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(express_sweep(&other.session, &RULES, &looked, ignore, &known, &err), RC_OK, "%s", err.text);
     cr_assert_eq(known, 0, "somebody has it in hand");
     cr_assert_eq(session_query(&rig.session, "COMMIT", 0, NULL, NULL, &err), RC_OK, "%s", err.text);
-    cr_assert_eq(express_sweep(&other.session, 10, &looked, ignore, &known, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(express_sweep(&other.session, &RULES, &looked, ignore, &known, &err), RC_OK, "%s", err.text);
     cr_assert_eq(known, 1);
     express_rig_close(&other);
     stack_expect(st.conn, "all are decided", "SELECT count(*) FROM express_nodes WHERE decided IS NULL", "0");
@@ -167,19 +169,19 @@ Test(express_at_once, a_call_under_way_while_its_number_is_settled_is_not_forgot
 Test(express_at_once, a_locked_waybill_is_looked_at_later)
 {
     int known = 0;
-    int looked = 0;
+    struct express_looked looked = {0};
     PGconn *business CLEANUP(pg_closep) = stack_session(&st, false);
     struct job *job = express_call(&rig, "1", "T1", ONE, 1);
     express_put(&rig, &job, 1);
     stack_sql(st.conn, "INSERT INTO platform_express_waybills (tracking_no) VALUES ('T1')");
     stack_sql(business, "BEGIN");
     stack_sql(business, "UPDATE platform_express_waybills SET order_id = 'o9'");
-    cr_assert_eq(express_sweep(&rig.session, 10, &looked, ignore, &known, &err), RC_OK, "%s", err.text);
-    cr_assert(looked == 1 && known == 0);
+    cr_assert_eq(express_sweep(&rig.session, &RULES, &looked, ignore, &known, &err), RC_OK, "%s", err.text);
+    cr_assert(looked.numbers == 1 && known == 0);
     stack_sql(business, "COMMIT");
     stack_expect(st.conn, "soon", "SELECT due_at <= now() + interval '1 second' FROM express_parked", "t");
     stack_sql(st.conn, "UPDATE express_parked SET due_at = now()");
-    cr_assert_eq(express_sweep(&rig.session, 10, &looked, ignore, &known, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(express_sweep(&rig.session, &RULES, &looked, ignore, &known, &err), RC_OK, "%s", err.text);
     cr_assert_eq(known, 1);
 }
 

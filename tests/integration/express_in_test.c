@@ -11,11 +11,14 @@
 #include "gateway/callback_sweep.h"
 #include "gateway/settle_express.h"
 #include "gateway/store.h"
+#include "pg/conn.h"
 #include "support/express_rig.h"
 
 static struct stack st;
 static struct express_rig rig;
 static struct err err;
+
+static const struct express_rules RULES = {.nodes_max = 10, .keep_days = 30};
 
 static void setup(void)
 {
@@ -200,7 +203,7 @@ Test(express_in, old_headers_and_bodies_go)
 /* ---------------------------------------------------------------------------------------------------- parking */
 
 struct seen {
-    int known, unknown;
+    int known, unknown, rest;
     int64_t queued, history;
 };
 
@@ -217,9 +220,10 @@ static void see(void *opaque, const char *tracking_no, bool known, int64_t queue
 static struct seen sweep(int want)
 {
     struct seen seen = {0};
-    int looked = -1;
-    cr_assert_eq(express_sweep(&rig.session, 10, &looked, see, &seen, &err), RC_OK, "%s", err.text);
-    cr_assert_eq(looked, want, "%d were due, expected %d", looked, want);
+    struct express_looked looked = {.numbers = -1};
+    cr_assert_eq(express_sweep(&rig.session, &RULES, &looked, see, &seen, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(looked.numbers, want, "%d were due, expected %d", looked.numbers, want);
+    seen.rest = looked.rest;
     return seen;
 }
 
@@ -265,6 +269,96 @@ Test(express_in, without_the_trigger_the_timer_finds_it)
     told("found", "a");
 }
 
+/* Every number that nobody has spoken of for 31 days, and that is due. */
+static void get_old(void)
+{
+    stack_sql(st.conn, "UPDATE express_parked SET first_at = now() - interval '90 days', last_at = now() - "
+                       "interval '31 days', due_at = now(), tries = 7");
+}
+
+static void parked(const char *what, int64_t want)
+{
+    int64_t n = -1;
+    cr_assert_eq(express_parked(&rig.session, 100, &n, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(n, want, "%s: %d wait", what, (int)n);
+}
+
+Test(express_in, a_number_of_which_nobody_speaks_any_more_rests)
+{
+    came(express_call(&rig, "1", "T1", WAY, 3), REASON_UNKNOWN_WAYBILL, "parked");
+    came(express_call(&rig, "2", "T2", WAY, 1), REASON_UNKNOWN_WAYBILL, "parked");
+    get_old();
+    stack_sql(st.conn, "UPDATE express_parked SET last_at = now() - interval '29 days' WHERE tracking_no = 'T2'");
+    struct seen seen = sweep(2);
+    cr_assert(seen.unknown == 2 && seen.rest == 1, "%d %d", seen.unknown, seen.rest);
+    parked("T2", 1);
+    stack_expect(st.conn, "it is not due again",
+                 "SELECT string_agg(tracking_no || ' ' || (due_at = 'infinity'), ' ' ORDER BY tracking_no) FROM "
+                 "express_parked",
+                 "T1 true T2 false");
+    rows(2, 4, 2, "nothing that was said is lost");
+    stack_expect(st.conn, "and nothing is decided of it",
+                 "SELECT count(*) FROM express_nodes WHERE decided IS NOT NULL", "0");
+}
+
+Test(express_in, a_late_waybill_finds_what_it_would_have_found_on_the_first_day)
+{
+    came(express_call(&rig, "1", "T1", WAY, 4), REASON_UNKNOWN_WAYBILL, "parked");
+    get_old();
+    cr_assert_eq(sweep(1).rest, 1);
+    (void)sweep(0);
+    waybill("T1");
+    struct seen seen = sweep(1);
+    cr_assert(seen.known == 1 && seen.rest == 0 && seen.queued == 1 && seen.history == 3);
+    told("the newest; whether it is too old is for notify to say", "d");
+    stack_expect(st.conn, "the waybill", "SELECT status FROM platform_express_waybills", "out_for_delivery");
+    rows(1, 4, 0, "waits no longer");
+}
+
+Test(express_in, a_call_wakes_a_number_that_rests)
+{
+    static const struct express_said SAID = {0, EXPRESS_COLLECTED, "x"};
+    came(express_call(&rig, "1", "T1", WAY, 3), REASON_UNKNOWN_WAYBILL, "parked");
+    came(express_own_call(&rig, "own", "T2", SAID), REASON_UNKNOWN_WAYBILL, "parked");
+    get_old();
+    cr_assert_eq(sweep(2).rest, 2);
+    parked("none", 0);
+    came(express_call(&rig, "2", "T1", WAY, 4), REASON_UNKNOWN_WAYBILL, "one more step");
+    came(express_own_call(&rig, "own", "T2", SAID), REASON_UNKNOWN_WAYBILL, "asked once more");
+    parked("both", 2);
+    stack_expect(st.conn, "as if they were new",
+                 "SELECT count(*) FROM express_parked WHERE tries = 0 AND last_at > now() - interval '30 seconds' AND "
+                 "due_at BETWEEN now() + interval '30 seconds' AND now() + interval '70 seconds'",
+                 "2");
+    get_old();
+    cr_assert_eq(sweep(2).rest, 2);
+    waybill("T1");
+    stack_sql(st.conn, "UPDATE express_parked SET due_at = 'infinity'");
+    came(express_call(&rig, "3", "T1", WAY, 5), REASON_OK, "the call finds the waybill first");
+    told("of the whole way the newest", "e");
+}
+
+Test(express_in, a_number_whose_waybill_is_there_never_rests)
+{
+    struct express_looked looked;
+    struct seen seen = {0};
+    static const struct express_rules FOR_EVER = {.nodes_max = 10};
+    PGconn *business CLEANUP(pg_closep) = stack_session(&st, false);
+    came(express_call(&rig, "1", "T1", WAY, 1), REASON_UNKNOWN_WAYBILL, "parked");
+    get_old();
+    cr_assert_eq(express_sweep(&rig.session, &FOR_EVER, &looked, see, &seen, &err), RC_OK, "%s", err.text);
+    cr_assert(looked.numbers == 1 && looked.rest == 0, "with 0 it is looked for for ever");
+    waybill("T1");
+    get_old();
+    stack_sql(business, "BEGIN");
+    stack_sql(business, "UPDATE platform_express_waybills SET order_id = 'o9'");
+    cr_assert_eq(sweep(1).rest, 0, "somebody has its waybill locked");
+    stack_sql(business, "COMMIT");
+    stack_sql(st.conn, "UPDATE express_parked SET due_at = now()");
+    cr_assert_eq(sweep(1).known, 1);
+    told("found", "a");
+}
+
 Test(express_in, our_own_route_hears_each_time_that_there_is_no_waybill)
 {
     static const struct express_said SAID = {0, EXPRESS_DELIVERED, "x"};
@@ -299,7 +393,7 @@ Test(express_in, numbers_that_somebody_names_are_looked_at_at_once)
     came(express_call(&rig, "1", "T1", WAY, 2), REASON_UNKNOWN_WAYBILL, "parked");
     came(express_call(&rig, "2", "T2", WAY, 2), REASON_UNKNOWN_WAYBILL, "parked");
     waybill("T1");
-    cr_assert_eq(express_rematch(&rig.session, NAMED, 3, 10, see, &seen, &err), RC_OK, "%s", err.text);
+    cr_assert_eq(express_rematch(&rig.session, NAMED, 3, &RULES, see, &seen, &err), RC_OK, "%s", err.text);
     cr_assert(seen.known == 1 && seen.unknown == 2 && seen.queued == 1);
     told("T1", "b");
     rows(2, 4, 1, "T2 still waits");

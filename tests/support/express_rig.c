@@ -16,7 +16,7 @@ void express_rig_open(struct express_rig *rig, const struct stack *st)
 {
     static struct express_account own = {.form = CARRIER_KUAIDI100};
     struct err err;
-    *rig = (struct express_rig){.g = {.now_us = clock_utc_us, .nodes_max = 10},
+    *rig = (struct express_rig){.g = {.now_us = clock_utc_us, .express = {.nodes_max = 10}},
                                 .carrier = {.channel = CHANNEL_EXPRESS, .name = "kd", .own = &own}};
     arena_init(&rig->arena, 16384);
     rig->options = (struct session_options){.url = st->url, .schema = "public", .statement_timeout_ms = 20000};
@@ -44,7 +44,7 @@ static struct job *make(struct express_rig *rig, const struct account *account, 
         .capture = {.headers = HEADERS, .n_headers = 2, .body = body, .body_n = strlen(body), .address = "10.1.2.3"},
         .received_us = clock_utc_us(),
         .verdict = {.listed = true, .express = call},
-        .express = {.form = carrier_form_name(express_form(account)), .nodes_max = rig->g.nodes_max}};
+        .express = {.form = carrier_form_name(express_form(account)), .nodes_max = rig->g.express.nodes_max}};
     uuid_make(j->id);
     callback_keep(&rig->g, j);
     return j;

@@ -52,7 +52,7 @@ static void make_access(struct access *a)
 /* X-Forwarded-For of the tests counts: that is how they call from elsewhere. */
 static void start(const struct service_route *routes, size_t n)
 {
-    g = (struct gateway){.now_us = clock_utc_us, .nodes_max = 10, .express_bytes_max = 1000};
+    g = (struct gateway){.now_us = clock_utc_us, .express = {.nodes_max = 10}, .express_bytes_max = 1000};
     make_access(&g.device_access);
     make_access(&g.express_access);
     job_queue_init(&g.verifies, 100);
