@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/option.h"
@@ -38,8 +39,10 @@ void doctor_say(struct doctor *d, const char *name, enum doctor_state state, con
 void doctor_hint(struct doctor *d, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 void doctor_database(struct doctor *d); /* doctor_db.c: server, tables, privileges, hidden rows, index, clock */
-void doctor_kafka(struct doctor *d);    /* doctor_kafka.c: brokers, topics, schemas */
-void doctor_roles(struct doctor *d);    /* doctor_roles.c: who works at what */
+/* How far PostgreSQL's clock is ahead of this machine's, and beyond which difference that is worth a warning. */
+void doctor_clock(struct doctor *d, int64_t off_ms, int64_t alarm_ms);
+void doctor_kafka(struct doctor *d); /* doctor_kafka.c: brokers, topics, schemas */
+void doctor_roles(struct doctor *d); /* doctor_roles.c: who works at what */
 
 struct status;
 /* A part of the last: rows that were published and of which nothing has come, as st, asked of the database, says. */

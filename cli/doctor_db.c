@@ -247,7 +247,11 @@ static void check_clock(struct doctor *d, PGconn *conn)
         return;
     }
     int64_t after = clock_utc_us();
-    int64_t off_ms = (pg_int(res, 0, 0, 0) - (before + (after - before) / 2)) / 1000;
+    doctor_clock(d, (pg_int(res, 0, 0, 0) - (before + (after - before) / 2)) / 1000, alarm_ms);
+}
+
+void doctor_clock(struct doctor *d, int64_t off_ms, int64_t alarm_ms)
+{
     int64_t size = off_ms < 0 ? -off_ms : off_ms;
     enum doctor_state state = size > CLOCK_FAIL_MS ? DOCTOR_FAIL : size > alarm_ms ? DOCTOR_WARN : DOCTOR_OK;
     doctor_say(d, "clock", state, "PostgreSQL's is %" PRId64 " ms %s this machine's", size,

@@ -93,7 +93,8 @@ void doctor_stuck(struct doctor *d, const struct status *st)
     }
 }
 
-/* Of this configuration: the push role may have another one. */
+/* Of the environment that doctor was called in: nobody can ask the role what it has read. */
+#define PROVIDERS_HERE "of this environment; the role push may have another"
 static void check_providers(struct doctor *d)
 {
     const char *file = config_str(d->cfg, "push.providers.file");
@@ -107,14 +108,16 @@ static void check_providers(struct doctor *d)
     struct err err;
 
     if (providers_load(&opt, &p, &err) != RC_OK) {
-        doctor_say(d, "providers", DOCTOR_FAIL, "%s", err.text);
-        doctor_hint(d, "docs/express.md, \"Push providers\"");
+        doctor_say(d, "providers", DOCTOR_FAIL, "%s (" PROVIDERS_HERE ")", err.text);
+        doctor_hint(d, "docs/express.md, \"Push providers\"; call doctor with the environment of the role push");
     } else if (file[0] == '\0' && url[0] == '\0') {
         doctor_say(d, "providers", DOCTOR_WARN,
-                   "none is configured here: every message to a phone becomes a dead letter");
-        doctor_hint(d, "set push.providers.file or CLOUD_FUNC_URL for the role push");
+                   "none is configured (" PROVIDERS_HERE "); without one every message to a phone is a dead letter");
+        doctor_hint(d, "set push.providers.file or CLOUD_FUNC_URL for the role push, or call doctor as that role is "
+                       "called");
     } else {
-        doctor_say(d, "providers", DOCTOR_OK, "%s", file[0] != '\0' ? file : "the cloud function of CLOUD_FUNC_URL");
+        doctor_say(d, "providers", DOCTOR_OK, "%s (" PROVIDERS_HERE ")",
+                   file[0] != '\0' ? file : "the cloud function of CLOUD_FUNC_URL");
     }
     providers_done(&p);
 }

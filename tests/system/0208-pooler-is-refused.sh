@@ -19,6 +19,8 @@ pooled="${DATABASE_URL%@*}@127.0.0.1:$(head -n 1 "$(proc_log pooler)")/${rest#*/
 
 t_eq "the pooler works" 1 "$(psql -qAtX "$pooled" -c 'SELECT 1')"
 t_exit "status owns nothing and does not mind" 0 env DATABASE_URL="$pooled" "$SLUICE_BIN" status
+t_exit "doctor does" 3 env DATABASE_URL="$pooled" "$SLUICE_BIN" doctor
+t_match "and says which" 'FAIL +pooler .* -> DATABASE_URL must name PostgreSQL itself' "$(tr '\n' ' ' <<<"$T_OUT")"
 
 for role in relay sink callback; do
     t_exit "run $role" 78 timeout 30 env DATABASE_URL="$pooled" "$SLUICE_BIN" run "$role"

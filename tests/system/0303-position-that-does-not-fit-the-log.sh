@@ -38,6 +38,8 @@ start_role s3 sink
 wait_until 30 '(($(log_count s3 "position_beyond_log") == 1))'
 ready() { curl -s "http://$(role_http "$1")/readyz"; }
 t_match "not ready, with the state" 'callback.outcomes/. halted: position_beyond_log: the row says 1000' "$(ready s3)"
+t_exit "doctor finds it" 3 "$SLUICE_BIN" doctor
+t_match "and names it" 'FAIL +roles +sink, callback.outcomes: position_beyond_log' "$T_OUT"
 outcome_send "$id" 1 retry 4
 sleep 1
 t_eq "attempts while halted" 3 "$(attempts)"

@@ -107,6 +107,28 @@ Test(express, selftest_tells_real_people_only_when_it_may)
     cr_assert_eq(RUN("selftest", "express"), EXIT_UNAVAILABLE);
 }
 
+Test(express, doctor_judges_clocks)
+{
+    static const struct {
+        int64_t off_ms;
+        enum doctor_state state;
+        const char *text;
+    } ROWS[] = {{0, DOCTOR_OK, "0 ms ahead of"},
+                {30000, DOCTOR_OK, "30000 ms ahead of"},
+                {-30001, DOCTOR_WARN, "30001 ms behind"},
+                {300000, DOCTOR_WARN, "300000 ms ahead of"},
+                {-300001, DOCTOR_FAIL, "300001 ms behind"}};
+    struct doctor d = {.list = xcalloc(DOCTOR_CHECKS_MAX, sizeof(struct doctor_check))};
+
+    for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
+        doctor_clock(&d, ROWS[i].off_ms, 30000);
+        cr_assert_eq(d.list[i].state, ROWS[i].state, "%s", d.list[i].text);
+        cr_assert_not_null(strstr(d.list[i].text, ROWS[i].text), "%s", d.list[i].text);
+        cr_assert_eq(d.list[i].hint[0] != '\0', ROWS[i].state != DOCTOR_OK);
+    }
+    free(d.list);
+}
+
 Test(express, doctor_fails_without_servers_and_says_what_to_do)
 {
     struct doctor d = {.list = xcalloc(DOCTOR_CHECKS_MAX, sizeof(struct doctor_check))};
