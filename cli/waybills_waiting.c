@@ -18,9 +18,11 @@
 #define NUMBERS "(SELECT DISTINCT unnest($1::text[]) AS number) u"
 #define HAS_WAYBILL "EXISTS (SELECT FROM platform_express_waybills w WHERE w.tracking_no = u.number"
 
-static const char PARKED_COUNT[] = "SELECT count(*) FILTER (WHERE known), count(*) FILTER (WHERE NOT known AND "
-                                   "due_at < 'infinity') FROM (SELECT p.due_at, " HAS_WAYBILL ") AS known FROM " NUMBERS
-                                   " JOIN express_parked p ON p.tracking_no = u.number) x";
+/* LIMIT, or all waybills were hashed for each page. */
+static const char PARKED_COUNT[] =
+    "SELECT count(w.known), count(*) FILTER (WHERE w.known IS NULL AND p.due_at < 'infinity') FROM " NUMBERS
+    " JOIN express_parked p ON p.tracking_no = u.number LEFT JOIN LATERAL (SELECT true AS known FROM "
+    "platform_express_waybills w WHERE w.tracking_no = u.number LIMIT 1) w ON true";
 /* The gateway looks for what is due each second. */
 static const char PARKED_DUE[] =
     "UPDATE express_parked p SET due_at = now() FROM " NUMBERS " WHERE p.tracking_no = u.number AND " HAS_WAYBILL ")";
@@ -139,7 +141,11 @@ static enum rc walk_queue(PGconn *conn, enum waiting_deed deed, struct progress 
 enum rc waiting_all(PGconn *conn, enum waiting_deed deed, struct progress *progress, struct waiting *out,
                     struct err *err)
 {
+    /* Else a page's joins would read all of the large tables, for each page again. */
+    static const char BY_INDEX[] = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off";
+
     *out = (struct waiting){.parked = 0};
+    TRY(pg_exec(conn, BY_INDEX, NULL, err));
     TRY(walk_parked(conn, deed, out, err));
     return walk_queue(conn, deed, progress, out, err);
 }
