@@ -101,6 +101,7 @@ struct delivery_processor {
     /* KiB of records that librdkafka reads ahead; 0 = 16384. Each record costs it half a KiB more than its bytes, so
      * this is what decides about an instance's memory. Less than what is worked on in a second slows it down. */
     int prefetch_kib;
+    int64_t held_bytes; /* what delivery.bytes.max is without a value of its own; 0 = 8 MiB */
 
     /* It can put a record off by itself (an outcome that says so). Then a key whose records take long does not fill the
      * memory and stop the others: what is too much behind it is started with event->behind, and must be settled

@@ -8,10 +8,12 @@
 static const struct option ROWS[] = {
     {.name = "delivery.bytes.max",
      .type = OPTION_INT,
-     .value = "8388608",
-     .min = 1048576,
+     .value = "0",
+     .min = 0,
      .max = 1073741824,
-     .help = "Bytes of records read and not yet committed, with their results, beyond which nothing more is read."},
+     .help =
+         "Bytes of records read and not yet committed, with their results, beyond which nothing more is read; 0: as "
+         "suits the role (push 2 MiB, others 8 MiB)."},
     {.name = "delivery.commit.linger.ms",
      .type = OPTION_INT,
      .value = "50",
@@ -91,11 +93,21 @@ const struct option_table delivery_options = {.component = "delivery",
                                               .rows = ROWS,
                                               .n_rows = ARRAY_SIZE(ROWS)};
 
+#define BYTES_MAX (INT64_C(8) << 20)
+
+static int64_t bytes_max(const struct delivery *d)
+{
+    int64_t set = config_int(d->cfg, "delivery.bytes.max");
+    int64_t usual = d->proc->held_bytes > 0 ? d->proc->held_bytes : BYTES_MAX;
+
+    return set > 0 ? set : usual;
+}
+
 void delivery_limits_read(struct delivery *d)
 {
     d->lim = (struct delivery_limits){.in_flight_max = config_int(d->cfg, "delivery.inflight.max"),
                                       .records_max = config_int(d->cfg, "delivery.records.max"),
-                                      .bytes_max = config_int(d->cfg, "delivery.bytes.max"),
+                                      .bytes_max = bytes_max(d),
                                       .txn_records_max = config_int(d->cfg, "delivery.commit.records.max"),
                                       .linger_ms = config_int(d->cfg, "delivery.commit.linger.ms"),
                                       .revoke_ms = config_int(d->cfg, "delivery.revoke.ms"),

@@ -17,7 +17,9 @@
 #include "runtime/process.h"
 #include "schemas/avro_set.h"
 
-#define PREFETCH_KIB 6144 /* some 10,000 messages: more than providers take in a second */
+/* Some 6,000 messages read ahead, and as many worked on as keep 1,000 calls busy: an instance has 64 MiB. */
+#define PREFETCH_KIB 4096
+#define HELD_BYTES ((int64_t)2 << 20)
 #define TICK_MS 50
 #define RETRY_AFTER_CAP_MS ((int64_t)3600 * 1000)
 
@@ -384,6 +386,7 @@ static enum rc push_run(struct role_ctx *role, struct err *err)
                                                    .outputs = outputs,
                                                    .dlq = "notification.dlq",
                                                    .prefetch_kib = PREFETCH_KIB,
+                                                   .held_bytes = HELD_BYTES,
                                                    .parks_behind = true,
                                                    .open = push_open,
                                                    .start = message_start,

@@ -17,6 +17,8 @@ for i in 1 2 3; do
     outcome_send "$id" 1 retry "$i"
 done
 wait_until 30 '[[ $(attempts) == 3 ]]'
+# The last marker is passed a moment after the record before it.
+wait_until 30 '[[ $(t_db "SELECT max(next_offset) FROM sluice_positions WHERE topic LIKE '"'%callback.outcomes'"'") == 6 ]]'
 stop_role s1
 partition=$(t_db "SELECT partition FROM sluice_positions WHERE topic LIKE '%callback.outcomes' ORDER BY next_offset DESC LIMIT 1")
 row="topic LIKE '%callback.outcomes' AND partition = $partition"
