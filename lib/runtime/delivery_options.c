@@ -94,13 +94,17 @@ const struct option_table delivery_options = {.component = "delivery",
                                               .n_rows = ARRAY_SIZE(ROWS)};
 
 #define BYTES_MAX (INT64_C(8) << 20)
+#define BYTES_LEAST (INT64_C(1) << 20)
 
 static int64_t bytes_max(const struct delivery *d)
 {
     int64_t set = config_int(d->cfg, "delivery.bytes.max");
     int64_t usual = d->proc->held_bytes > 0 ? d->proc->held_bytes : BYTES_MAX;
 
-    return set > 0 ? set : usual;
+    if (set == 0) {
+        return usual;
+    }
+    return set > BYTES_LEAST ? set : BYTES_LEAST;
 }
 
 void delivery_limits_read(struct delivery *d)

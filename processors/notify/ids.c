@@ -15,8 +15,11 @@
         (s), strlen((s)) \
     }
 
-/* Hexadecimal digits of the milliseconds that an id of version 7 begins with (RFC 9562). */
+/* Hexadecimal digits of the milliseconds that an id of version 7 begins with (RFC 9562). What follows says that they
+ * are a time: ids of messages whose event says none are all hash, and stay what they are, with those of their
+ * deliveries. */
 #define TIME_DIGITS 12
+#define TIME_MARK "7000"
 
 static bool time_of_event(const char *event_id, char out[TIME_DIGITS + 1])
 {
@@ -42,6 +45,7 @@ void notify_message_id(const char *event_id, const char *aud, const char *recipi
     char time[TIME_DIGITS + 1];
     if (time_of_event(event_id, time)) {
         (void)memcpy(out, time, TIME_DIGITS);
+        (void)memcpy(out + TIME_DIGITS, TIME_MARK, sizeof(TIME_MARK) - 1);
     }
 }
 
@@ -54,15 +58,19 @@ static int digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Rows of one message lie together, and behind those of earlier ones where the message's id begins with a time. */
+/* Rows of a message lie behind those of earlier ones, where its id says when it was. */
 static void begin_as(const char *message_id, unsigned char h[SHA256_BYTES])
 {
     unsigned char first[TIME_DIGITS / 2];
 
+    if (strlen(message_id) != NOTIFY_MESSAGE_ID_LEN ||
+        strncmp(message_id + TIME_DIGITS, TIME_MARK, sizeof(TIME_MARK) - 1) != 0) {
+        return;
+    }
     for (size_t i = 0; i < sizeof(first); i++) {
         int high = digit(message_id[2 * i]);
-        int low = high < 0 ? -1 : digit(message_id[2 * i + 1]);
-        if (low < 0) {
+        int low = digit(message_id[2 * i + 1]);
+        if (high < 0 || low < 0) {
             return; /* not one of ours */
         }
         first[i] = (unsigned char)(high << 4 | low);

@@ -13,11 +13,11 @@
 
 #define NOTIFY_MESSAGE_ID_LEN 32
 
-/* 32 hexadecimal digits: of a hash of event, audience, recipient and kind; the first 12 are the event's time if its id
- * says one. */
+/* 32 hexadecimal digits: of a hash of event, audience, recipient and kind; if its id
+ * says when it was, 12 digits of that and "7000" come first. */
 void notify_message_id(const char *event_id, const char *aud, const char *recipient,
                        char out[NOTIFY_MESSAGE_ID_LEN + 1]);
-/* Of a notification's row: one for each message. Its first 48 bits are those of the message's id, if that is ours. */
+/* Of a notification's row: one for each message. Begins with the time that the message's id says, if it does. */
 void notify_notification_id(const char *message_id, char out[UUID_TEXT_LEN + 1]);
 /* Of one message to one device, begun in the same way. */
 void notify_delivery_id(const char *message_id, const char *appid, const char *cid, int64_t generation,

@@ -149,10 +149,10 @@ static void count_message(struct notify *s, const struct notify_item *it, const 
     metric_inc(s->notifications[r->aud][m->reason]);
     if (m->sends && r->left_out > 0) {
         metric_add(s->left_out, (double)r->left_out);
-        log_warn("notify",
-                 "a recipient has more devices than notify.devices.max: those not seen for longest are not told",
-                 KV_S("tracking_no", it->ev.tracking_no), KV_S("aud", notify_aud_name(r->aud)),
-                 KV_S("recipient_id", r->id), KV_I("told", (int64_t)r->n_devices), KV_I("left_out", r->left_out));
+        log_debug("notify",
+                  "a recipient has more devices than notify.devices.max: those not seen for longest are not told",
+                  KV_S("tracking_no", it->ev.tracking_no), KV_S("aud", notify_aud_name(r->aud)),
+                  KV_S("recipient_id", r->id), KV_I("told", (int64_t)r->n_devices), KV_I("left_out", r->left_out));
     }
 }
 

@@ -35,7 +35,8 @@ Test(notify_ids, begin_with_the_time_that_the_event_begins_with)
     cr_expect_eq(strncmp(message[1], "0190a0b1c2d4", 12), 0, "%s", message[1]);
     cr_expect_eq(strncmp(row[0], "0190a0b1-c2d3-", 14), 0, "%s", row[0]);
     cr_expect_eq(strncmp(delivery[1], "0190a0b1-c2d4-", 14), 0, "%s", delivery[1]);
-    cr_expect_str_neq(message[0] + 12, message[1] + 12, "the rest is a hash of all of it");
+    cr_expect_eq(strncmp(message[0] + 12, "7000", 4), 0, "%s", message[0]);
+    cr_expect_str_neq(message[0] + 16, message[1] + 16, "the rest is a hash of all of it");
 }
 
 Test(notify_ids, of_another_version_says_no_time)
@@ -46,8 +47,20 @@ Test(notify_ids, of_another_version_says_no_time)
 
     make(HASHED, message, row, delivery);
     cr_expect_neq(strncmp(message, "0190a0b1c2d3", 12), 0);
-    cr_expect_eq(strncmp(row, message, 8), 0, "rows of one message lie together");
     make("no uuid", message, row, delivery);
+}
+
+/* Rows that are there already are found by these. */
+Test(notify_ids, of_an_event_without_a_time_are_what_they_were)
+{
+    char message[NOTIFY_MESSAGE_ID_LEN + 1];
+    char row[UUID_TEXT_LEN + 1];
+    char delivery[UUID_TEXT_LEN + 1];
+
+    make(HASHED, message, row, delivery);
+    cr_expect_str_eq(message, "12caf42ee3235e272b207ccc37a3ac0a");
+    cr_expect_str_eq(row, "75c71632-ec40-854c-905c-9a02d163687c");
+    cr_expect_str_eq(delivery, "b03386ab-c3d8-819c-b6b3-71b38e6c4767");
 }
 
 Test(notify_ids, of_messages_that_are_not_ours_are_hashes)
