@@ -12,8 +12,8 @@ static const struct option ROWS[] = {
      .min = 0,
      .max = 1073741824,
      .help =
-         "Bytes of records read and not yet committed, with their results, beyond which nothing more is read; 0: as "
-         "suits the role (push 2 MiB, others 8 MiB)."},
+         "Bytes of records read and not yet committed, with their results, beyond which nothing more is read, at least "
+         "1 MiB; 0: as suits the role (push 2 MiB, others 8 MiB)."},
     {.name = "delivery.commit.linger.ms",
      .type = OPTION_INT,
      .value = "50",
